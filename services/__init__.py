@@ -1,0 +1,1 @@
+"""The stages, each an independent Kafka consumer. They never import each other."""

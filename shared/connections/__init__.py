@@ -1,0 +1,1 @@
+"""Connections to registries: the model, its compacted-topic store, secrets."""

@@ -1,0 +1,1 @@
+"""One pydantic model per topic, the topics themselves, and the codec. Names and shapes only; no sockets."""

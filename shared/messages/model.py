@@ -1,0 +1,89 @@
+"""What all messages have in common: a version, a scan, and how they are ordered."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+RegistryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{8,32}$")]
+"""Random, made when the connection is created, never used again."""
+
+
+def _printable(name: str) -> str:
+    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF or ord(c) == 127 for c in name):
+        raise ValueError("a name holds a control character")
+    return name
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1024), AfterValidator(_printable)]
+"""A repository's or tag's name as the registry gave it."""
+
+
+class ScanKind(StrEnum):
+    """How much a scan reads."""
+
+    FULL = "full"
+    REPOSITORY = "repository"
+    TAG = "tag"
+
+
+class Shape(BaseModel):
+    """Base of everything on the wire: frozen; unknown fields are left out and break nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ScanContext(Shape):
+    """What every message of a scan carries, fixed for the scan's life.
+
+    scan: the scan's number (the connection's scan_base + offset of its request); orders a registry's scans.
+    connection: offset in `connection.changed`; a stage whose view is older waits for it.
+    slot, shards, partitions: where the registry's messages lie; see shared.pipeline.partitioning.
+    confirmed: a person let removals through: the fuses are off.
+    """
+
+    registry: RegistryId
+    scan: int = Field(ge=0)
+    kind: ScanKind = ScanKind.FULL
+    connection: int = Field(ge=0)
+    slot: int = Field(ge=0)
+    shards: int = Field(ge=1)
+    partitions: int = Field(ge=1)
+    confirmed: bool = False
+
+
+class Message(Shape):
+    """A message of the chain."""
+
+    version: Literal[1] = 1
+
+    def received_at(self, offset: int) -> Self:
+        """Return the message as its receiver sees it; only `ScanRequested` takes its number from the log."""
+        return self
+
+
+class Failure(Shape):
+    """Something that was not read, and why."""
+
+    what: str
+    reason: str
+    detail: str = ""
+
+
+class Reading(Shape):
+    """Where a page lies in one pass over a repository's tags.
+
+    id: of the reading, made at page 0.  leg: of this working of a message, made anew each time.
+    follows: the leg whose continuation this leg is, None on the first.  page: from 0.  last: closes it.
+    """
+
+    id: str
+    leg: str
+    follows: str | None = None
+    page: int = Field(ge=0)
+    last: bool
+
+
+Moment = datetime
+"""A time for people, UTC. No decision reads it."""

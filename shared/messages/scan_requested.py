@@ -1,0 +1,66 @@
+"""`scan.requested`: a scan is asked for, or goes on from a cursor."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field
+
+from shared.messages.model import Message, Moment, Name, RegistryId, ScanContext, ScanKind, Shape
+
+
+class ScanReason(StrEnum):
+    """Who asked."""
+
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
+
+
+class CatalogCursor(Shape):
+    """Where a long catalog goes on.
+
+    scan: number of the scan this continues.  after: the registry's cursor.  page: of the catalog, from 0.
+    """
+
+    scan: int
+    after: str
+    page: int
+
+
+class ScanRequested(Message):
+    """Asks for a scan of a registry, of one repository, or of one tag.
+
+    request: random id by which whoever asked finds the scan again.
+    offset: this message's own place in the log, set on receipt, never on the wire.
+    """
+
+    registry: RegistryId
+    kind: ScanKind = ScanKind.FULL
+    repository: Name | None = None
+    tag: Name | None = None
+    reason: ScanReason = ScanReason.MANUAL
+    request: str
+    requested_at: Moment
+    connection: int = Field(ge=0)
+    slot: int = Field(ge=0)
+    shards: int = Field(ge=1)
+    partitions: int = Field(ge=1)
+    confirmed: bool = False
+    continues: CatalogCursor | None = None
+    offset: int = Field(default=-1, exclude=True)
+
+    def received_at(self, offset: int) -> Self:
+        return self.model_copy(update={"offset": offset})
+
+    def context(self, scan_base: int) -> ScanContext:
+        """Return the scan's context; its number is the log's, so that no clock orders scans."""
+        return ScanContext(
+            registry=self.registry,
+            scan=self.continues.scan if self.continues else scan_base + self.offset,
+            kind=self.kind,
+            connection=self.connection,
+            slot=self.slot,
+            shards=self.shards,
+            partitions=self.partitions,
+            confirmed=self.confirmed,
+        )

@@ -1,0 +1,1 @@
+"""Logs: constant messages in "thing happened" form, data as fields."""

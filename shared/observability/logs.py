@@ -1,0 +1,47 @@
+"""Structured logs on stderr: one line a record, `key=value` fields after a constant message."""
+
+import logging
+import sys
+from typing import Any, Final
+
+_QUIET: Final = ("aiokafka", "kafka", "asyncio", "httpx", "httpcore", "jgo", "urllib3")
+
+
+class Log:
+    """A logger whose calls take fields: `log.info("page listed", repository="a/b", tags=3)`."""
+
+    def __init__(self, stage: str) -> None:
+        self._logger: Final = logging.getLogger("tallyman." + stage)
+        self._stage: Final = stage
+
+    def debug(self, message: str, **fields: Any) -> None:
+        self._write(logging.DEBUG, message, fields)
+
+    def info(self, message: str, **fields: Any) -> None:
+        self._write(logging.INFO, message, fields)
+
+    def warning(self, message: str, **fields: Any) -> None:
+        self._write(logging.WARNING, message, fields)
+
+    def error(self, message: str, **fields: Any) -> None:
+        self._write(logging.ERROR, message, fields)
+
+    def _write(self, level: int, message: str, fields: dict[str, Any]) -> None:
+        if self._logger.isEnabledFor(level):
+            told = "".join(f" {name}={_field(value)}" for name, value in fields.items() if value is not None)
+            self._logger.log(level, "%s: %s%s", self._stage, message, told)
+
+
+def _field(value: object) -> str:
+    text = str(value)
+    plain = text.isprintable() and text and " " not in text and '"' not in text
+    return text if plain else '"' + text.encode("unicode_escape").decode().replace('"', '\\"') + '"'
+
+
+def configure_logs(level: str) -> None:
+    """Send our logs to stderr from `level` on; libraries speak from warnings on, Kafka's client from errors on."""
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", force=True
+    )
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,64 @@
+"""A content digest: `sha256:` and 64 lower-case hex characters."""
+
+import hashlib
+import re
+from typing import Any, Final, Self
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from shared.errors import PermanentError
+
+_FORM: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Digest(str):
+    """A checked sha256 digest. Being a str it prints, sorts and serialises as its text.
+
+    Raises PermanentError (reason `digest_invalid`) for anything else, other algorithms included: an image
+    is identified by its sha256. Source: OCI image-spec, Digests.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        if not _FORM.fullmatch(text):
+            raise PermanentError(
+                f"{text[:80]!r} is not a sha256 digest (sha256: and 64 hex characters).",
+                reason="digest_invalid",
+            )
+        return super().__new__(cls, text)
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """Return the digest of these bytes."""
+        return cls("sha256:" + hashlib.sha256(body).hexdigest())
+
+    @classmethod
+    def from_raw(cls, raw: bytes) -> Self:
+        """Return the digest whose 32 bytes are `raw` (the store's FixedString(32))."""
+        return cls("sha256:" + raw.hex())
+
+    @property
+    def hex(self) -> str:
+        """The 64 hex characters."""
+        return self[7:]
+
+    @property
+    def raw(self) -> bytes:
+        """The 32 bytes."""
+        return bytes.fromhex(self[7:])
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def check(text: str) -> "Digest":
+            try:
+                return cls(text)
+            except PermanentError as error:
+                raise ValueError(str(error)) from error
+
+        return core_schema.no_info_after_validator_function(
+            check,
+            core_schema.str_schema(),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        )

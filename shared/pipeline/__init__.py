@@ -1,0 +1,1 @@
+"""The one worker loop, topics, dead letters, the embedded broker."""

@@ -1,0 +1,1 @@
+"""The registry client: auth, pagination, retry and budget each a file of its own."""

@@ -1,0 +1,105 @@
+"""The settings, each with its unit and meaning; the README's table is held against this file by a test."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Read from environment variables `TALLYMAN_<NAME>`; a wrong one stops the start."""
+
+    model_config = SettingsConfigDict(env_prefix="TALLYMAN_", extra="ignore", frozen=True)
+
+    data: Path = Field(Path("data"), description="Folder of the embedded broker, the embedded store and the key file.")
+
+    kafka: str | None = Field(
+        None,
+        pattern=r"^[^,\s:]+:\d+(,[^,\s:]+:\d+)*$",
+        description="Kafka bootstrap servers, host:port[,host:port]. Unset: the embedded broker.",
+    )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Kafka security protocol."
+    )
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, with SASL_PLAINTEXT or SASL_SSL."
+    )
+    kafka_username: str | None = Field(None, description="SASL user name.")
+    kafka_password: SecretStr | None = Field(None, description="SASL password.")
+    kafka_ca: Path | None = Field(None, description="PEM file of the CA that signed the brokers' certificates.")
+    kafka_replication: int = Field(1, ge=1, le=7, description="Replication factor of topics that are created.")
+
+    clickhouse: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s@]+(/[A-Za-z0-9_]+)?$",
+        description="ClickHouse server, http[s]://host:port[/database]. Unset: the embedded engine.",
+    )
+    clickhouse_username: str = Field("default", description="ClickHouse user name.")
+    clickhouse_password: SecretStr | None = Field(None, description="ClickHouse password.")
+    clickhouse_ca: Path | None = Field(None, description="PEM file of the CA that signed ClickHouse's certificate.")
+
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Fernet key that encrypts stored passwords. Unset: the file secret.key in the data folder.",
+    )
+
+    partitions: int = Field(24, ge=1, le=1000, description="Partitions of every topic of the chain, when created.")
+    stage_concurrency: int = Field(32, ge=1, le=1000, description="Messages one stage process works at once.")
+    registry_concurrency: int = Field(
+        8, ge=1, le=1000, description="Messages of one registry a stage process works at once."
+    )
+    buffer_messages: int = Field(200, ge=1, description="Messages of a partition held in memory before it is paused.")
+    window_repositories: int = Field(
+        100, ge=1, description="Repositories of one registry the lister keeps unfinished at most (W)."
+    )
+    attempts: int = Field(4, ge=1, le=20, description="Times a message is tried on a transient failure.")
+    drain_seconds: float = Field(10.0, gt=0, description="Time in-flight work gets at a stop or a rebalance.")
+    errors_in_a_row: int = Field(5, ge=1, description="Unexpected errors in a row that stop a stage.")
+    stall_seconds: float = Field(300.0, gt=0, description="A scan of which nothing was heard for so long ends partial.")
+    fuse_share: float = Field(0.5, gt=0, le=1, description="Share of removals above which a fuse holds them back.")
+    fuse_minimum: int = Field(20, ge=0, description="Number of removals below which a fuse never trips.")
+    sink_rows: int = Field(10_000, ge=1, description="Rows the sink collects in one batch under backlog.")
+    sink_delay_seconds: float = Field(0.2, gt=0, le=5, description="The longest a row waits for its batch.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        if self.kafka_security.startswith("SASL") and not (self.kafka_username and self.kafka_password):
+            raise ValueError(
+                "TALLYMAN_KAFKA_SECURITY asks for SASL: set TALLYMAN_KAFKA_USERNAME and TALLYMAN_KAFKA_PASSWORD"
+            )
+        for name in ("kafka_ca", "clickhouse_ca"):
+            path = getattr(self, name)
+            if path is not None and not path.is_file():
+                raise ValueError(f"TALLYMAN_{name.upper()} names {path}, which is not a file")
+        if self.kafka is not None and self.clickhouse is None:
+            raise ValueError(
+                "TALLYMAN_KAFKA is set and TALLYMAN_CLICKHOUSE is not: several processes cannot share the embedded "
+                "store; set both, or neither"
+            )
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings from the environment, `overrides` (by field name) winning.
+
+    Raises SettingsError with a sentence that names the variable and what is wrong with it.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        if problem["loc"]:
+            name = "TALLYMAN_" + str(problem["loc"][0]).upper()
+            parts.append(f"{name}: {problem['msg'][0].lower()}{problem['msg'][1:]}")
+        else:
+            parts.append(problem["msg"].removeprefix("Value error, "))
+    return "Wrong setting: " + "; ".join(parts) + "."

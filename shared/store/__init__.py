@@ -1,0 +1,1 @@
+"""The ClickHouse store: embedded or over HTTP, migrations, queries."""
