@@ -13,8 +13,8 @@ REASON_UNREADABLE: Final = "message_unreadable"
 
 
 def encode(message: Message) -> bytes:
-    """Return the message's bytes; fields at their default are left out."""
-    return message.model_dump_json(exclude_defaults=True).encode()
+    """Return the message's bytes; empty optional fields are left out."""
+    return message.model_dump_json(exclude_none=True).encode()
 
 
 def decode(model: type[M], value: bytes | None, offset: int) -> M:
