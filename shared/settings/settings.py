@@ -30,6 +30,11 @@ class Settings(BaseSettings):
     kafka_username: str | None = Field(None, description="SASL user name.")
     kafka_password: SecretStr | None = Field(None, description="SASL password.")
     kafka_ca: Path | None = Field(None, description="PEM file of the CA that signed the brokers' certificates.")
+    topic_prefix: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="Put before the name of every topic, consumer group and transactional id, to share a cluster.",
+    )
     kafka_replication: int = Field(1, ge=1, le=7, description="Replication factor of topics that are created.")
 
     clickhouse: str | None = Field(

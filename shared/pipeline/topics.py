@@ -1,0 +1,191 @@
+"""The topics on the cluster: their full names, their creation, and the check of what is there already."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from shared.errors import SettingsError
+from shared.messages.topics import CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, Kept, TopicName, dead_letter
+from shared.pipeline.kafka import client_options
+from shared.settings import Settings
+
+MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
+"""The largest message a topic of ours takes: a page of 100 tags on wide indexes fits well."""
+
+_PATIENCE_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.25
+_HOUR_MS: Final = 3600 * 1000
+
+
+def topic_name(settings: Settings, topic: TopicName) -> str:
+    """Return the topic's name on the cluster. Every client asks here, so that the prefix is applied once."""
+    return settings.topic_prefix + topic.name
+
+
+def group_name(settings: Settings, stage: str) -> str:
+    """Return the consumer group of a stage."""
+    return settings.topic_prefix + stage
+
+
+def transaction_name(settings: Settings, name: str) -> str:
+    """Return the transactional id `name` as the cluster knows it; a prefix keeps two installations from fencing."""
+    return settings.topic_prefix + name
+
+
+async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[str]:
+    """Create the topics that are missing, check those that are there, and return the names of the created.
+
+    stages: those whose dead-letter topics are needed.  The names returned are `TopicName.name`, without prefix.
+    Raises SettingsError when no broker answers, refuses, or has a topic kept or partitioned in another way.
+    """
+    wanted = (*CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, *(dead_letter(stage) for stage in stages))
+    async with _admin(settings) as admin:
+        try:
+            created = await _create_missing(admin, settings, wanted)
+            found = await _found(admin, settings, wanted)
+        except KafkaError as error:
+            raise SettingsError(f"Kafka at {settings.kafka} refused the set-up of our topics: {error}.") from error
+    problems = [problem for topic in wanted for problem in topic_problems(settings, topic, found[topic])]
+    if problems:
+        raise SettingsError(" ".join(problems))
+    return created
+
+
+@dataclass(frozen=True)
+class FoundTopic:
+    """A topic as the cluster has it."""
+
+    partitions: int
+    cleanup_policy: str
+
+
+def topic_problems(settings: Settings, topic: TopicName, found: FoundTopic) -> Iterator[str]:
+    """Yield a sentence for each way in which a topic on the cluster differs from what the pipeline needs."""
+    name, partitions = topic_name(settings, topic), _partitions(settings, topic)
+    if found.partitions != partitions and topic.partitions is None:
+        yield (
+            f"The topic {name} has {found.partitions} partitions and TALLYMAN_PARTITIONS is {partitions}: messages "
+            f"would lie in the wrong place. Set TALLYMAN_PARTITIONS to what all topics of the chain have, or choose "
+            f"another TALLYMAN_TOPIC_PREFIX."
+        )
+    elif found.partitions != partitions:
+        yield (
+            f"The topic {name} has {found.partitions} partitions and must have {partitions}, since its order is what "
+            f"counts: choose another TALLYMAN_TOPIC_PREFIX, or delete the topic if it is not ours."
+        )
+    if found.cleanup_policy != topic.kept:
+        yield (
+            f"The topic {name} has cleanup.policy={found.cleanup_policy or 'none'} and needs {topic.kept}, or it "
+            f"would lose or hoard messages: set cleanup.policy={topic.kept} on it."
+        )
+
+
+def new_topic(settings: Settings, topic: TopicName) -> NewTopic:
+    """Return the topic as it is to be created."""
+    configs = {
+        "cleanup.policy": topic.kept.value,
+        "max.message.bytes": str(MAX_MESSAGE_BYTES),
+        # Two copies before an acknowledgement where there are three, so that losing one broker loses nothing.
+        "min.insync.replicas": "2" if settings.kafka_replication >= 3 else "1",
+    }
+    if topic.kept is Kept.COMPACT:
+        # Small and read whole at every start: compacted early, and old (encrypted) passwords do not linger.
+        configs |= {"segment.ms": str(6 * _HOUR_MS), "min.cleanable.dirty.ratio": "0.1"}
+        configs |= {"max.compaction.lag.ms": str(24 * _HOUR_MS), "delete.retention.ms": str(24 * _HOUR_MS)}
+    else:
+        configs["retention.ms"] = str(topic.retention_ms)
+    return NewTopic(
+        topic_name(settings, topic), _partitions(settings, topic), settings.kafka_replication, topic_configs=configs
+    )
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected admin client; waits for a broker that is still starting."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + _PATIENCE_SECONDS
+    while True:
+        admin = AIOKafkaAdminClient(**client_options(settings))
+        try:
+            await admin.start()
+            break
+        except KafkaError as error:
+            await admin.close()
+            if loop.time() > deadline:
+                raise SettingsError(
+                    f"No Kafka broker let us in at {settings.kafka} within {_PATIENCE_SECONDS:.0f} s ({error}): check "
+                    "TALLYMAN_KAFKA, and the security, user name and password set beside it."
+                ) from error
+            await asyncio.sleep(_PAUSE_SECONDS)
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def _create_missing(
+    admin: AIOKafkaAdminClient, settings: Settings, wanted: Sequence[TopicName]
+) -> frozenset[str]:
+    there = set(await admin.list_topics())
+    missing = {name: topic for topic in wanted if (name := topic_name(settings, topic)) not in there}
+    if not missing:
+        return frozenset()
+    answer = await admin.create_topics([new_topic(settings, topic) for topic in missing.values()])
+    created = set()
+    for name, code, message in answer.topic_errors:
+        if code == 0:
+            created.add(missing[name].name)
+        elif code != TopicAlreadyExistsError.errno:  # another process of ours may start at the same moment
+            raise for_code(code)(f"{name}: {message}")
+    return frozenset(created)
+
+
+async def _found(
+    admin: AIOKafkaAdminClient, settings: Settings, wanted: Sequence[TopicName]
+) -> dict[TopicName, FoundTopic]:
+    names = [topic_name(settings, topic) for topic in wanted]
+    partitions = await _partitions_with_leaders(admin, names)
+    policies = await _cleanup_policies(admin, names)
+    return {topic: FoundTopic(partitions[name], policies[name]) for topic, name in zip(wanted, names, strict=True)}
+
+
+async def _partitions_with_leaders(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
+    """The topics' partition counts, once every partition has a leader: before that a client could not use them."""
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+    while True:
+        # All topics are asked for: a question for one that is missing could make the broker create it.
+        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+        waiting = [name for name in names if not _led(described.get(name, ()))]
+        if not waiting:
+            return {name: len(described[name]) for name in names}
+        if asyncio.get_running_loop().time() > deadline:
+            raise SettingsError(
+                f"The topics {', '.join(waiting)} have partitions without a leader for {_PATIENCE_SECONDS:.0f} s: "
+                "see that the brokers which hold them are up."
+            )
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _led(partitions: Sequence[Mapping[str, int]]) -> bool:
+    return bool(partitions) and all(partition["leader"] >= 0 for partition in partitions)
+
+
+async def _cleanup_policies(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, str]:
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name, configs={"cleanup.policy": ""}) for name in names]
+    policies = {}
+    for answer in await admin.describe_configs(asked):
+        for code, message, _, name, entries in answer.resources:
+            if code:
+                raise for_code(code)(f"{name}: {message}")
+            policies[name] = str(entries[0][1])
+    return policies
+
+
+def _partitions(settings: Settings, topic: TopicName) -> int:
+    return settings.partitions if topic.partitions is None else topic.partitions
