@@ -1,0 +1,78 @@
+"""A decision as the outbox keeps it: rows to write, changes to tell, the unit's outcome."""
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, TypeAdapter
+
+from shared.messages.model import Failure, Moment, ScanContext, Shape
+from shared.messages.scan_progressed import Counts, UnitOutcome
+from shared.oci.digest import Digest
+from shared.store.rows import ConfigRow, ImageRow, IndexChildRow, RepositoryRow, TagMoveRow, TagRow
+
+
+class ChangeType(StrEnum):
+    """What became different, as the public event types name it."""
+
+    IMAGE_DISCOVERED = "image.discovered"
+    IMAGE_REMOVED = "image.removed"
+    IMAGE_REAPPEARED = "image.reappeared"
+    TAG_CREATED = "tag.created"
+    TAG_MOVED = "tag.moved"
+    TAG_REMOVED = "tag.removed"
+
+
+class Change(Shape):
+    """One change.  digest: what is there now, or what left.  previous: what a tag pointed to before."""
+
+    type: ChangeType
+    tag: str | None = None
+    digest: Digest | None = None
+    previous: Digest | None = None
+
+
+class Rows(Shape):
+    """Rows of a decision. Their order is the order of insertion: what a row needs stands before it."""
+
+    configs: tuple[ConfigRow, ...] = ()
+    children: tuple[IndexChildRow, ...] = ()
+    images: tuple[ImageRow, ...] = ()
+    moves: tuple[TagMoveRow, ...] = ()
+    tags: tuple[TagRow, ...] = ()
+    repositories: tuple[RepositoryRow, ...] = ()
+
+    def tables(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        """Yield each table's rows in the order of insertion, the repository's own last."""
+        for name in Rows.model_fields:
+            yield name, getattr(self, name)
+
+
+class Decision(Shape):
+    """What a listing led to. Kept in the outbox before its rows are written, with its cause.
+
+    tags_of: by digest, the tags that reach the image of a change, for the event's reader.
+    """
+
+    context: ScanContext
+    repository: str
+    decided_at: Moment
+    outcome: UnitOutcome
+    rows: Rows = Rows()
+    changes: tuple[Change, ...] = ()
+    tags_of: dict[Digest, tuple[str, ...]] = Field(default_factory=dict)
+    counts: Counts = Counts()
+    failures: tuple[Failure, ...] = ()
+
+
+_WIRE: TypeAdapter[Decision] = TypeAdapter(Decision)
+
+
+def to_outbox(decision: Decision) -> str:
+    """Return the decision as the outbox's text."""
+    return _WIRE.dump_json(decision).decode()
+
+
+def from_outbox(text: str) -> Decision:
+    """Return the decision kept as `text`."""
+    return _WIRE.validate_json(text)
