@@ -51,6 +51,9 @@ class Settings(BaseSettings):
         description="Fernet key that encrypts stored passwords. Unset: the file secret.key in the data folder.",
     )
 
+    username: str | None = Field(None, description="User name at the registry that `tallyman run --load` connects.")
+    password: SecretStr | None = Field(None, description="Its password.")
+
     partitions: int = Field(24, ge=1, le=1000, description="Partitions of every topic of the chain, when created.")
     stage_concurrency: int = Field(32, ge=1, le=1000, description="Messages one stage process works at once.")
     registry_concurrency: int = Field(
@@ -69,6 +72,7 @@ class Settings(BaseSettings):
     sink_rows: int = Field(10_000, ge=1, description="Rows the sink collects in one batch under backlog.")
     sink_delay_seconds: float = Field(0.2, gt=0, le=5, description="The longest a row waits for its batch.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    heartbeat: Path | None = Field(None, description="File a service writes every 5 s, for health checks. Unset: none.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
