@@ -1,0 +1,192 @@
+"""What a new and an edited connection is. Pure: a snapshot and the person's settings in, a connection out."""
+
+from collections import Counter
+from itertools import chain, count
+from typing import TypedDict
+
+from pydantic import ValidationError
+
+from shared.connections.hosts import default_name, same_host
+from shared.connections.secrets import EncryptedSecret
+from shared.connections.snapshot import ConnectionsSnapshot
+from shared.errors import PermanentError
+from shared.messages.connection_changed import AuthType, Connection, RegistryType
+
+
+class ConnectionSettings(TypedDict, total=False):
+    """What a person sets of a connection; a setting left out keeps its value, in a new connection its default."""
+
+    name: str
+    type: RegistryType
+    is_active: bool
+    auth_type: AuthType
+    host: str
+    shards: int
+    max_connections: int
+    max_keepalive_connections: int
+    keepalive_expiry_seconds: float
+    page_size: int
+    connect_timeout_seconds: float
+    pool_timeout_seconds: float
+    read_timeout_seconds: float
+    write_timeout_seconds: float
+    max_rps: int
+    skip_tls_verification: bool
+    ca: str | None
+    username: str | None
+    password: EncryptedSecret | None
+    load_full_images_list: bool
+    load_interval_seconds: int
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    repositories: tuple[str, ...]
+
+
+class ConnectionInvalid(PermanentError):
+    """A setting is wrong, or two contradict each other."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, reason="connection_invalid")
+
+
+class NameTaken(PermanentError):
+    """Another connection has the name."""
+
+    def __init__(self, other: Connection) -> None:
+        super().__init__(
+            f"The name {other.name} is taken by the connection to {other.host}; choose another.", reason="name_taken"
+        )
+
+
+class StaleEdit(PermanentError):
+    """Somebody else saved the connection since it was read."""
+
+    def __init__(self, current: Connection) -> None:
+        super().__init__(
+            f"The connection {current.name} was changed meanwhile (revision {current.revision}); "
+            "read it again, then repeat the change.",
+            reason="stale_edit",
+        )
+
+
+class NoSuchConnection(PermanentError):
+    """The connection never was, or was deleted."""
+
+    def __init__(self, registry: str) -> None:
+        super().__init__(
+            f"There is no connection with the registry id {registry[:32]}; it may have been deleted.",
+            reason="no_such_connection",
+        )
+
+
+class HostAmbiguous(PermanentError):
+    """Several connections lead to the host, and nothing says which is meant."""
+
+    def __init__(self, host: str, connections: tuple[Connection, ...]) -> None:
+        names = ", ".join(connection.name for connection in connections)
+        super().__init__(f"Several connections lead to {host}: {names}. Say which by its name.", reason="ambiguous")
+
+
+def new_connection(
+    snapshot: ConnectionsSnapshot, registry: str, partitions: int, settings: ConnectionSettings
+) -> Connection:
+    """Return the connection to a new registry; without a name it is called after its host.
+
+    registry: a random id.  partitions: of the chain's topics.
+    Raises ConnectionInvalid, NameTaken.
+    """
+    slot = least_used_slot(snapshot, partitions, settings.get("shards", 1))
+    draft = _checked({"name": "unnamed", **settings, "registry": registry, "slot": slot})
+    if "name" in settings:
+        _check_name(snapshot, draft)
+        return draft
+    return draft.model_copy(update={"name": _free_name(snapshot, draft.host)})
+
+
+def edited_connection(
+    snapshot: ConnectionsSnapshot, registry: str, revision: int, settings: ConnectionSettings
+) -> Connection:
+    """Return the connection with these settings changed and its revision raised.
+
+    revision: the one the person saw.  A stored password is never sent to another host: a new host needs it anew.
+    Raises NoSuchConnection, StaleEdit, ConnectionInvalid, NameTaken.
+    """
+    current = snapshot.connection(registry)
+    if current is None:
+        raise NoSuchConnection(registry)
+    if current.revision != revision:
+        raise StaleEdit(current)
+    edited = _checked({**current.model_dump(), **settings, "revision": revision + 1})
+    _check_name(snapshot, edited)
+    if current.password is not None and "password" not in settings and not same_host(current.host, edited.host):
+        raise ConnectionInvalid("The host changes: give the password again, it is not sent to another host unasked.")
+    return edited
+
+
+def ensured_connection(
+    snapshot: ConnectionsSnapshot, registry: str, partitions: int, target: str, settings: ConnectionSettings
+) -> Connection:
+    """Return the connection that `target` means, with these settings: the one there is, else a new one.
+
+    target: a host with its protocol, or a connection's name.  registry: the id of a new one.
+    Raises ConnectionInvalid, NameTaken, HostAmbiguous.
+    """
+    current = snapshot.named(target) or _at_host(snapshot, target, settings.get("name"))
+    if current is None:
+        return new_connection(snapshot, registry, partitions, {**settings, "host": target})
+    if all(getattr(current, name) == value for name, value in settings.items()):
+        return current
+    return edited_connection(snapshot, current.registry, current.revision, settings)
+
+
+def with_scan_base_above(connection: Connection, highest: int) -> Connection:
+    """Return the connection whose next scans have numbers above `highest`. No edit: the revision stays."""
+    return connection.model_copy(update={"scan_base": max(connection.scan_base, highest + 1)})
+
+
+def least_used_slot(snapshot: ConnectionsSnapshot, partitions: int, shards: int = 1) -> int:
+    """Return the slot whose `shards` partitions have the fewest registries on them; the lowest of equals."""
+    load = Counter(
+        (connection.slot + shard) % partitions
+        for connection, _ in snapshot.present()
+        for shard in range(min(connection.shards, partitions))
+    )
+    width = min(shards, partitions)
+    return min(range(partitions), key=lambda slot: sum(load[(slot + shard) % partitions] for shard in range(width)))
+
+
+def _at_host(snapshot: ConnectionsSnapshot, host: str, name: str | None) -> Connection | None:
+    found = snapshot.at_host(host)
+    if len(found) <= 1:
+        return next(iter(found), None)
+    named = snapshot.named(name) if name is not None else None
+    if named not in found:
+        raise HostAmbiguous(host, found)
+    return named
+
+
+def _check_name(snapshot: ConnectionsSnapshot, connection: Connection) -> None:
+    other = snapshot.named(connection.name)
+    if other is not None and other.registry != connection.registry:
+        raise NameTaken(other)
+
+
+def _free_name(snapshot: ConnectionsSnapshot, host: str) -> str:
+    name = default_name(host)
+    candidates = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(candidate for candidate in candidates if snapshot.named(candidate) is None)
+
+
+def _checked(fields: dict[str, object]) -> Connection:
+    try:
+        return Connection.model_validate(fields)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        told = "; ".join(_problem(problem["loc"], problem["msg"]) for problem in problems)
+        # `from None`: the library's error quotes what was given, which may hold a password
+        raise ConnectionInvalid(f"Wrong connection: {told}.") from None
+
+
+def _problem(where: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{where[0]}: {text[0].lower()}{text[1:]}" if where else text
