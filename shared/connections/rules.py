@@ -42,14 +42,14 @@ class ConnectionSettings(TypedDict, total=False):
     repositories: tuple[str, ...]
 
 
-class ConnectionInvalid(PermanentError):
+class ConnectionInvalid(PermanentError):  # noqa: N818  # says what has happened
     """A setting is wrong, or two contradict each other."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, reason="connection_invalid")
 
 
-class NameTaken(PermanentError):
+class NameTaken(PermanentError):  # noqa: N818  # says what has happened
     """Another connection has the name."""
 
     def __init__(self, other: Connection) -> None:
@@ -58,7 +58,7 @@ class NameTaken(PermanentError):
         )
 
 
-class StaleEdit(PermanentError):
+class StaleEdit(PermanentError):  # noqa: N818  # says what has happened
     """Somebody else saved the connection since it was read."""
 
     def __init__(self, current: Connection) -> None:
@@ -69,7 +69,7 @@ class StaleEdit(PermanentError):
         )
 
 
-class NoSuchConnection(PermanentError):
+class NoSuchConnection(PermanentError):  # noqa: N818  # says what has happened
     """The connection never was, or was deleted."""
 
     def __init__(self, registry: str) -> None:
@@ -79,7 +79,7 @@ class NoSuchConnection(PermanentError):
         )
 
 
-class HostAmbiguous(PermanentError):
+class HostAmbiguous(PermanentError):  # noqa: N818  # says what has happened
     """Several connections lead to the host, and nothing says which is meant."""
 
     def __init__(self, host: str, connections: tuple[Connection, ...]) -> None:
@@ -128,12 +128,14 @@ def ensured_connection(
 ) -> Connection:
     """Return the connection that `target` means, with these settings: the one there is, else a new one.
 
-    target: a host with its protocol, or a connection's name.  registry: the id of a new one.
+    target: a host with its protocol, or a connection's name (a new one's, where the settings tell its host).
+    registry: the id of a new one.
     Raises ConnectionInvalid, NameTaken, HostAmbiguous.
     """
     current = snapshot.named(target) or _at_host(snapshot, target, settings.get("name"))
     if current is None:
-        return new_connection(snapshot, registry, partitions, {**settings, "host": target})
+        draft: ConnectionSettings = {"name": target, **settings} if "host" in settings else {**settings, "host": target}
+        return new_connection(snapshot, registry, partitions, draft)
     if all(getattr(current, name) == value for name, value in settings.items()):
         return current
     return edited_connection(snapshot, current.registry, current.revision, settings)

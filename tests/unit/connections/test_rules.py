@@ -148,6 +148,13 @@ def test_a_new_name_for_a_known_host_renames_its_connection() -> None:
     assert (connection.registry, connection.name) == ("registry1", "production")
 
 
+def test_a_name_stays_the_same_registry_when_its_host_moves() -> None:
+    first = ensured(NOTHING, "sample", host="http://127.0.0.1:5001")
+    again = ensured(holding(first), "sample", host="http://127.0.0.1:5002")
+    assert (first.name, again.name, again.registry) == ("sample", "sample", first.registry)
+    assert again.host == "http://127.0.0.1:5002"
+
+
 def test_of_several_connections_to_one_host_the_name_says_which_is_meant() -> None:
     snapshot = holding(a_connection("registry1", name="one"), a_connection("registry2", name="two"))
     assert ensured(snapshot, HARBOR, name="two").registry == "registry2"
