@@ -1,0 +1,67 @@
+"""Nothing that is committed names a machine, a download address or a secret's place."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.contract.source_tree import ROOT, tracked_files
+
+# Written in pieces, so that this file does not hold what it looks for.
+ADDRESSES = [
+    "pypi" + ".org",
+    "python" + "hosted",
+    "npm" + "js",
+    "maven" + ".org",
+    "repo.maven" + ".apache",
+    "proxy.golang" + ".org",
+    "crates" + ".io",
+    "debian" + ".org",
+    "--index" + "-url",
+    "--find" + "-links",
+]
+FORBIDDEN = re.compile(
+    "|".join([*(re.escape(address) for address in ADDRESSES), r"(?<![\w.~-])/(?:wo" + r"rk|ro" + r"ot|ho" + r"me)/"])
+)
+LOCKS = [path for path in tracked_files() if path.suffix == ".lock"]
+
+
+def test_no_tracked_file_names_a_registry_of_packages_or_a_path_of_a_machine() -> None:
+    named = [
+        f"{path}:{number}: {found.group()}"
+        for path in tracked_files()
+        for number, line in enumerate(_text(path).splitlines(), start=1)
+        if (found := FORBIDDEN.search(line))
+    ]
+    assert named == []
+
+
+def test_locks_are_there_for_packages_and_for_jars() -> None:
+    assert {path.name for path in LOCKS} >= {"requirements.lock", "requirements-dev.lock", "jars.lock"}
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=str)
+def test_a_lock_pins_by_hash_and_carries_no_address(lock: Path) -> None:
+    text = _text(lock)
+    assert "://" not in text
+    assert re.search(r"[0-9a-f]{64}", text)
+
+
+def test_the_packages_of_the_tests_agree_with_those_of_the_product() -> None:
+    ours, tests = _pins("requirements.lock"), _pins("requirements-dev.lock")
+    assert {name: tests.get(name) for name in ours} == ours
+
+
+def test_every_package_that_the_product_asks_for_is_pinned() -> None:
+    project = tomllib.loads(_text(Path("pyproject.toml")))["project"]
+    asked = {re.split(r"[^\w-]", need)[0].lower() for need in project["dependencies"]}
+    assert asked - _pins("requirements.lock").keys() == set()
+
+
+def _pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", _text(Path(lock)), re.MULTILINE))
+
+
+def _text(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,1 @@
+"""What the tests stand on: real servers, generated content, checks of what is installed."""
