@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from shared.messages.model import Failure, Moment, ScanContext, Shape
 from shared.messages.scan_progressed import Counts, UnitOutcome
@@ -42,19 +42,28 @@ class Rows(Shape):
     tags: tuple[TagRow, ...] = ()
     repositories: tuple[RepositoryRow, ...] = ()
 
-    def tables(self) -> Iterator[tuple[str, Sequence[Any]]]:
+    def tables(self) -> Iterator[Sequence[Any]]:
         """Yield each table's rows in the order of insertion, the repository's own last."""
         for name in Rows.model_fields:
-            yield name, getattr(self, name)
+            yield getattr(self, name)
+
+
+class RegistryFacts(Shape):
+    """A registry as events name it.  host: with its protocol."""
+
+    name: str = ""
+    host: str = ""
 
 
 class Decision(Shape):
-    """What a listing led to. Kept in the outbox before its rows are written, with its cause.
+    """What a listing led to. Kept in the outbox, with its cause, before its rows are written.
 
+    registry: as it was named then, so that a replay tells the same.
     tags_of: by digest, the tags that reach the image of a change, for the event's reader.
     """
 
     context: ScanContext
+    registry: RegistryFacts = RegistryFacts()
     repository: str
     decided_at: Moment
     outcome: UnitOutcome
@@ -63,16 +72,3 @@ class Decision(Shape):
     tags_of: dict[Digest, tuple[str, ...]] = Field(default_factory=dict)
     counts: Counts = Counts()
     failures: tuple[Failure, ...] = ()
-
-
-_WIRE: TypeAdapter[Decision] = TypeAdapter(Decision)
-
-
-def to_outbox(decision: Decision) -> str:
-    """Return the decision as the outbox's text."""
-    return _WIRE.dump_json(decision).decode()
-
-
-def from_outbox(text: str) -> Decision:
-    """Return the decision kept as `text`."""
-    return _WIRE.validate_json(text)

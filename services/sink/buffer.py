@@ -1,0 +1,82 @@
+"""The records of one partition that wait for their batch. Pure; the caller tells the time."""
+
+from collections import deque
+from collections.abc import Iterable
+from typing import Final, Generic, Protocol, TypeVar
+
+
+class Placed(Protocol):
+    """A record with its place in the partition, and how many rows it makes, about."""
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def weight(self) -> int: ...
+
+
+R = TypeVar("R", bound=Placed)
+
+_BATCHES_HELD: Final = 2
+"""Batches held in memory before the partition is paused; it is resumed at half of that."""
+
+
+class Buffer(Generic[R]):
+    """Holds records, in order and each once, until what they led to is committed.
+
+    batch_weight: rows that make a batch full.  delay_seconds: the longest a record waits for a batch to fill.
+    """
+
+    def __init__(self, batch_weight: int, delay_seconds: float) -> None:
+        self._batch_weight = batch_weight
+        self._delay_seconds = delay_seconds
+        self._held: deque[tuple[R, float]] = deque()
+        self._weight = 0
+        self._next = 0
+
+    def offer(self, records: Iterable[R], now: float) -> None:
+        """Take records as they were fetched; what came before, or was committed, is passed over."""
+        for record in records:
+            if record.offset >= self._next:
+                self._held.append((record, now))
+                self._weight += record.weight
+                self._next = record.offset + 1
+
+    def drop_before(self, offset: int) -> None:
+        """Forget the records below `offset`: they are committed."""
+        self._next = max(self._next, offset)
+        while self._held and self._held[0][0].offset < offset:
+            self._weight -= self._held.popleft()[0].weight
+
+    def batch(self, now: float) -> list[R]:
+        """Return the records to work now, still held; none when they may wait for more."""
+        if not self._held or self.seconds_to_wait(now) > 0:
+            return []
+        batch: list[R] = []
+        weight = 0
+        for record, _ in self._held:
+            if batch and weight + record.weight > self._batch_weight:
+                break
+            batch.append(record)
+            weight += record.weight
+        return batch
+
+    def seconds_to_wait(self, now: float) -> float:
+        """Return how long the oldest record may still wait; 0 when a batch is due."""
+        if not self._held or self._weight >= self._batch_weight:
+            return 0.0
+        return max(0.0, self._held[0][1] + self._delay_seconds - now)
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._held
+
+    @property
+    def is_full(self) -> bool:
+        """True when the partition is to be paused."""
+        return self._weight >= _BATCHES_HELD * self._batch_weight
+
+    @property
+    def has_room(self) -> bool:
+        """True when a paused partition is to be resumed."""
+        return self._weight < _BATCHES_HELD * self._batch_weight / 2

@@ -1,0 +1,139 @@
+"""How a scan stands: what was expected, what was heard, when it has ended. Pure.
+
+Rows carry their offset and a tally takes messages in the log's order, so the message that ends a scan is fixed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from services.sink.decision import RegistryFacts
+from shared.messages.model import Moment, ScanContext, Shape
+from shared.messages.scan_progressed import (
+    CatalogClosed,
+    CatalogPage,
+    Counts,
+    ScanEnded,
+    ScanProgressed,
+    ScanStarted,
+    ScanTimedOut,
+    UnitOutcome,
+    UnitReported,
+)
+from shared.store.rows import ScanUnitRow
+
+Status = Literal["complete", "partial", "failed"]
+
+GOOD: Final = frozenset({UnitOutcome.STORED, UnitOutcome.SKIPPED})
+"""Outcomes that leave nothing of the unit unknown."""
+
+
+class Ending(Shape):
+    """The decision that a scan has ended, as the outbox keeps it."""
+
+    context: ScanContext
+    registry: RegistryFacts
+    status: Status
+    reason: str
+    ended_at: Moment
+    repositories: int
+    counts: Counts
+
+
+@dataclass
+class ScanTally:
+    """One scan, counted from its messages in order."""
+
+    context: ScanContext
+    reason: str = ""
+    expected: set[str] = field(default_factory=set)
+    heard: dict[str, tuple[UnitOutcome, Counts]] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    catalog_requests: dict[int, int] = field(default_factory=dict)
+    catalog_complete: bool | None = None
+    timed_out: bool = False
+    ended: bool = False
+
+    def add(self, message: ScanProgressed) -> None:
+        """Count one message."""
+        match message.progress:
+            case ScanStarted(reason=reason):
+                self.reason = self.reason or reason
+            case CatalogPage(names=names, page=page, requests=requests):
+                self.expect(names)
+                self.catalog_requests.setdefault(page, requests)
+            case CatalogClosed(absent=absent, held=held, complete=complete):
+                self.expect((*absent, *held))
+                for name in held:
+                    self.hear(name, UnitOutcome.HELD, Counts())
+                if self.catalog_complete is None:
+                    self.catalog_complete = complete
+            case UnitReported(repository=name, outcome=outcome, counts=counts):
+                self.hear(name, outcome, counts)
+            case ScanTimedOut():
+                self.timed_out = True
+            case ScanEnded():
+                self.ended = True
+
+    def expect(self, names: Iterable[str]) -> None:
+        """Take these units as named by the scan."""
+        new = set(names) - self.expected
+        self.expected |= new
+        self.waiting |= new - self.heard.keys()
+
+    def hear(self, name: str, outcome: UnitOutcome, counts: Counts) -> None:
+        """Take a unit's outcome; the first stands, but success beats failure."""
+        known = self.heard.get(name)
+        if known is None or (known[0] not in GOOD and outcome in GOOD):
+            self.heard[name] = (outcome, counts)
+        self.waiting.discard(name)
+
+    def status(self) -> Status | None:
+        """Return how the scan ended, None while it runs."""
+        done = self.catalog_complete is not None and not self.waiting
+        if not done:
+            return "partial" if self.timed_out else None
+        if not self.catalog_complete and not self.expected:
+            return "failed"
+        good = all(self.heard[name][0] in GOOD for name in self.expected)
+        return "complete" if self.catalog_complete and good else "partial"
+
+    def missing(self) -> list[str]:
+        """Return the units not heard of."""
+        return sorted(self.waiting)
+
+    def counts(self) -> Counts:
+        """Return the sums over all units, the catalog's requests among them."""
+        units = [counts for _, counts in self.heard.values()]
+        sums = {name: sum(getattr(unit, name) for unit in units) for name in Counts.model_fields}
+        sums["requests"] += sum(self.catalog_requests.values())
+        return Counts(**sums)
+
+
+def tally_of(context: ScanContext, rows: Iterable[ScanUnitRow], before: int) -> ScanTally:
+    """Return the tally of a scan as its stored rows at offsets below `before` tell it."""
+    tally = ScanTally(context)
+    for row in sorted((row for row in rows if row.offset < before), key=lambda row: row.offset):
+        match row.state:
+            case "started":
+                tally.reason = row.reason
+            case "catalog":
+                tally.catalog_requests[row.page] = row.requests
+            case "expected" | "absent":
+                tally.expect((row.repository,))
+            case "closed":
+                tally.catalog_complete = row.reason == "complete"
+            case "timeout":
+                tally.timed_out = True
+            case "ended":
+                tally.ended = True
+            case "held":
+                tally.expect((row.repository,))
+                tally.hear(row.repository, UnitOutcome.HELD, _counts(row))
+            case _:
+                tally.hear(row.repository, UnitOutcome(row.state), _counts(row))
+    return tally
+
+
+def _counts(row: ScanUnitRow) -> Counts:
+    return Counts(**{name: getattr(row, name) for name in Counts.model_fields})

@@ -1,0 +1,209 @@
+"""One input partition: its records, batch after batch, each published with its offset in one transaction."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Generic, TypeVar
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
+
+from services.sink.buffer import Buffer
+from services.sink.ports import Clocks, Outgoing, Received, Work
+from services.sink.publisher import Publisher
+from services.sink.sending import outgoing
+from shared.errors import PermanentError, TallymanError, TransientError
+from shared.messages.codec import decode
+from shared.messages.images_observed import ImagesObserved
+from shared.messages.model import Failure, Message
+from shared.messages.scan_progressed import ScanProgressed, UnitOutcome, UnitReported
+from shared.messages.topics import Topic, dead_letter
+from shared.observability.logs import Log
+from shared.pipeline.dead_letters import dead_letter_headers
+from shared.pipeline.salvage import salvage
+from shared.pipeline.stage import StageStopped
+from shared.pipeline.suspects import Suspects
+from shared.settings import Settings
+
+STAGE: Final = "sink"
+_LOG: Final = Log(STAGE)
+_TICK_SECONDS: Final = 1.0
+_MAX_BACKOFF_SECONDS: Final = 30.0
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class Fetched(Generic[M]):
+    """A consumed record: its message, or why it is none."""
+
+    raw: ConsumerRecord = field(repr=False)
+    message: M | None
+    error: TallymanError | None = None
+
+    @property
+    def offset(self) -> int:
+        return int(self.raw.offset)
+
+    @property
+    def weight(self) -> int:
+        if isinstance(self.message, ImagesObserved):
+            return 1 + len(self.message.tags) + len(self.message.manifests)
+        return 1
+
+
+def fetched(topic: Topic[M], record: ConsumerRecord) -> Fetched[M]:
+    """Return the record with its message decoded, or with the reason why it cannot be."""
+    try:
+        return Fetched(record, decode(topic.message, record.value, record.offset))
+    except PermanentError as error:
+        return Fetched(record, None, error)
+
+
+class Partition(Generic[M]):
+    """Works one partition while it is ours.
+
+    The producer is made with the first record: before that there is nothing a former owner could do wrong. Its
+    start fences that owner; the committed offset is read after it, and what lies below is passed over.
+    """
+
+    def __init__(
+        self,
+        source: TopicPartition,
+        topic: Topic[M],
+        work: Work[M],
+        committed: Callable[[TopicPartition], Awaitable[int | None]],
+        settings: Settings,
+        clocks: Clocks,
+    ) -> None:
+        self._source: Final = source
+        self._topic: Final = topic
+        self._work: Final = work
+        self._committed: Final = committed
+        self._settings: Final = settings
+        self._clocks: Final = clocks
+        self._suspects: Final[Suspects[Fetched[M]]] = Suspects(settings.errors_in_a_row)
+        self._singly_until = -1
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self.buffer: Final[Buffer[Fetched[M]]] = Buffer(settings.sink_rows, settings.sink_delay_seconds)
+
+    def offer(self, records: Iterable[ConsumerRecord]) -> None:
+        """Take what was fetched."""
+        self.buffer.offer((fetched(self._topic, record) for record in records), self._clocks.monotonic())
+        self._arrived.set()
+
+    def stop(self) -> None:
+        """End `run` after the batch at hand."""
+        self._stopping = True
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises StageStopped when the fault must be ours, ProducerFenced when it is not ours."""
+        failures = 0
+        while not self._stopping:
+            try:
+                first = await self._first_cause()
+                if self._stopping:
+                    return
+                async with Publisher(self._settings, STAGE, self._source) as publisher:
+                    self.buffer.drop_before(await self._committed(self._source) or 0)
+                    if first:
+                        await publisher.publish(first, None)
+                    while not self._stopping:
+                        await self._step(publisher)
+                        failures = 0
+            except ProducerFenced:
+                raise
+            except (KafkaError, TransientError) as error:
+                failures += 1
+                await self._back_off(error, failures)
+
+    async def _first_cause(self) -> list[Outgoing]:
+        """Wait for the first record, or for something that is to be sent without one."""
+        while self.buffer.is_empty and not self._stopping:
+            if sent := await self._work.idle():
+                return sent
+            await self._wait(_TICK_SECONDS)
+        return []
+
+    async def _back_off(self, error: Exception, failures: int) -> None:
+        self._work.reset()
+        seconds = min(_MAX_BACKOFF_SECONDS, 0.5 * 2 ** min(failures, 10)) * random.uniform(0.5, 1)  # noqa: S311 - jitter
+        _LOG.warning(
+            "batch postponed",
+            topic=self._source.topic,
+            partition=self._source.partition,
+            why=error if isinstance(error, TallymanError) else type(error).__name__,
+            seconds=round(seconds, 1),
+        )
+        await asyncio.sleep(seconds)
+
+    async def _step(self, publisher: Publisher) -> None:
+        """Work the batch that is due, or wait for one."""
+        batch = self.buffer.batch(self._clocks.monotonic())
+        if not batch:
+            if sent := await self._work.idle():
+                await publisher.publish(sent, None)
+            wait = self.buffer.seconds_to_wait(self._clocks.monotonic())
+            await self._wait(_TICK_SECONDS if self.buffer.is_empty else wait)
+            return
+        if batch[0].offset <= self._singly_until:
+            batch = batch[:1]
+        await self._publish(publisher, batch)
+
+    async def _publish(self, publisher: Publisher, batch: Sequence[Fetched[M]]) -> None:
+        good = [
+            Received(self._source.partition, item.offset, item.message) for item in batch if item.message is not None
+        ]
+        try:
+            sent = await self._work.work(good)
+        except TransientError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the sink's worker loop: anything else is our bug, see shared.errors
+            self._work.reset()
+            self._suspect(batch, error)
+            return
+        bad: list[tuple[Fetched[M], Exception]] = [(item, item.error) for item in batch if item.error is not None]
+        convicts = self._suspects.convict() if good else []
+        for item, why in [*bad, *convicts]:
+            sent += self._given_up(item, why)
+        await publisher.publish(sent, batch[-1].offset + 1)
+        self.buffer.drop_before(batch[-1].offset + 1)
+
+    def _suspect(self, batch: Sequence[Fetched[M]], error: Exception) -> None:
+        """Find the message that fails by working the batch singly; set it aside when found."""
+        if len(batch) > 1:
+            self._singly_until = batch[-1].offset
+            return
+        _LOG.error("message failed unexpectedly", offset=batch[0].offset, error=type(error).__name__)
+        if self._suspects.hold(batch[0], error):
+            raise StageStopped(STAGE, self._settings.errors_in_a_row, error) from error
+        self.buffer.drop_before(batch[0].offset + 1)
+
+    def _given_up(self, item: Fetched[M], error: Exception) -> list[Outgoing]:
+        """Return the dead letter of a record, and the report that its unit failed, where it tells which."""
+        raw = item.raw
+        letter = Outgoing(
+            dead_letter(STAGE),
+            self._source.partition,
+            raw.key or b"",
+            raw.value or b"",
+            tuple(dead_letter_headers(STAGE, raw, error)),
+        )
+        told = salvage(raw.value)
+        if told is None or told[1] is None:
+            return [letter]
+        reason = error.reason if isinstance(error, TallymanError) else type(error).__name__
+        failure = Failure(what=told[1], reason=reason, detail="The sink could not take it; see the dead letters.")
+        report = UnitReported(repository=told[1], outcome=UnitOutcome.FAILED, failures=(failure,))
+        return [letter, outgoing(ScanProgressed(context=told[0], progress=report))]
+
+    async def _wait(self, seconds: float) -> None:
+        self._arrived.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._arrived.wait()
+        except TimeoutError:
+            return

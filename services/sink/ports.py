@@ -1,0 +1,77 @@
+"""What the sink asks of the outside, and what it sends. Clients arrive as these protocols."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from services.sink.decision import RegistryFacts
+from shared.messages.model import Message, ScanContext
+from shared.messages.topics import TopicName
+from shared.store.rows import ListingPageRow, OutboxRow, Row, ScanUnitRow
+from shared.store.state import RepositoryState
+
+M = TypeVar("M", bound=Message)
+
+
+class SinkStore(Protocol):
+    """The store, as far as the sink needs it; shared.store.Store has the meanings."""
+
+    async def insert(self, rows: Sequence[Row]) -> None: ...
+    async def repository_states(
+        self, keys: Collection[tuple[str, str]]
+    ) -> Mapping[tuple[str, str], RepositoryState]: ...
+    async def decisions(self, keys: Collection[tuple[str, str, int]]) -> Mapping[tuple[str, str, int], OutboxRow]: ...
+    async def listing_pages(
+        self, readings: Collection[tuple[str, str, str]], bodies: bool
+    ) -> Sequence[ListingPageRow]: ...
+    async def scan_units(self, registry: str, scan: int) -> Sequence[ScanUnitRow]: ...
+    async def known_repositories(self, registry: str) -> Collection[str]: ...
+    async def pages_stored(self, registry: str, scan: int) -> int: ...
+    async def unfinished_scans(self) -> Collection[tuple[str, int]]: ...
+
+
+class Registries(Protocol):
+    """Tells how a registry is named."""
+
+    async def facts(self, context: ScanContext) -> RegistryFacts | None:
+        """Return the registry's name and host, None when its connection was deleted."""
+
+    async def unfinished(self, partition: int) -> Sequence[ScanContext]:
+        """Return the scans that were started and not ended, of the registries of a partition of `scan.progressed`."""
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """now: UTC, for rows people read; no decision does.  monotonic: seconds, for this process's own waits."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+class Work(Protocol[M]):
+    """What makes records to send out of a batch."""
+
+    async def work(self, batch: "Sequence[Received[M]]") -> "list[Outgoing]": ...
+    async def idle(self) -> "list[Outgoing]": ...
+    def reset(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Received(Generic[M]):
+    """A message and its place in its partition."""
+
+    partition: int
+    offset: int
+    message: M
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A record to send within the batch's transaction."""
+
+    topic: TopicName
+    partition: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()

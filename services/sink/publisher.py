@@ -1,0 +1,68 @@
+"""The transactional producer of one input partition.
+
+Its transactional id names the partition, so that a new owner's start fences whoever owned it before: aiokafka
+sends no group generation with a transaction's offsets, and nothing else keeps a zombie out.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from services.sink.ports import Outgoing
+from shared.pipeline.kafka import client_options
+from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name, topic_name, transaction_name
+from shared.settings import Settings
+
+_TRANSACTION_TIMEOUT_MS: Final = 60_000
+
+
+class Publisher:
+    """Sends a batch's records and commits its offset in one transaction."""
+
+    def __init__(self, settings: Settings, stage: str, source: TopicPartition) -> None:
+        self._settings: Final = settings
+        self._source: Final = source
+        self._group: Final = group_name(settings, stage)
+        identity = f"{stage}-{source.topic.removeprefix(settings.topic_prefix)}-{source.partition}"
+        self._options: Final[Mapping[str, Any]] = {
+            **client_options(settings),
+            "transactional_id": transaction_name(settings, identity),
+            "transaction_timeout_ms": _TRANSACTION_TIMEOUT_MS,
+            "max_request_size": MAX_MESSAGE_BYTES,
+            "linger_ms": 0,
+        }
+        self._producer: AIOKafkaProducer | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start, which fences the former owner. Raises KafkaError."""
+        self._producer = AIOKafkaProducer(**self._options)
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self._producer.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def publish(self, records: Sequence[Outgoing], next_offset: int | None) -> None:
+        """Send the records and commit `next_offset` (None = no offset) in one transaction. Raises KafkaError."""
+        producer = self._producer
+        assert producer is not None
+        async with producer.transaction():
+            for record in records:
+                await producer.send(
+                    topic_name(self._settings, record.topic),
+                    value=record.value,
+                    key=record.key,
+                    partition=record.partition,
+                    headers=list(record.headers),
+                )
+            if next_offset is not None:
+                await producer.send_offsets_to_transaction({self._source: next_offset}, self._group)

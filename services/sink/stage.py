@@ -1,0 +1,118 @@
+"""The sink's loop: partitions come and go, each is worked by its own `Partition`; polling never stops."""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+
+from services.sink.decide import Fuse
+from services.sink.listings import Listings
+from services.sink.partition import STAGE, Partition
+from services.sink.ports import Clocks, Registries, SinkStore
+from services.sink.progress import ScanProgress
+from services.sink.stalls import Stalls
+from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
+from shared.observability.logs import Log
+from shared.pipeline.kafka import client_options
+from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name, topic_name
+from shared.settings import Settings
+
+_LOG: Final = Log(STAGE)
+_POLL_MS: Final = 200
+_SESSION_MS: Final = 10_000
+
+
+class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Consumes `images.observed` and `scan.progressed` in the group `sink`."""
+
+    def __init__(self, settings: Settings, store: SinkStore, registries: Registries, clocks: Clocks) -> None:
+        self._settings: Final = settings
+        self._store: Final = store
+        self._registries: Final = registries
+        self._clocks: Final = clocks
+        self._fuse: Final = Fuse(settings.fuse_share, settings.fuse_minimum)
+        self._consumer: Final = AIOKafkaConsumer(
+            **client_options(settings),
+            group_id=group_name(settings, STAGE),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            session_timeout_ms=_SESSION_MS,
+            heartbeat_interval_ms=_SESSION_MS // 4,
+            rebalance_timeout_ms=int(settings.drain_seconds * 1000) + 2 * _SESSION_MS,
+            max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+        )
+        self._partitions: Final[dict[TopicPartition, Partition[Any]]] = {}
+        self._tasks: Final[dict[TopicPartition, asyncio.Task[None]]] = {}
+        self._failed: Final[list[BaseException]] = []
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish the batches at hand. Raises what ends a partition's work."""
+        await self._consumer.start()
+        try:
+            topics = (IMAGES_OBSERVED, SCAN_PROGRESSED)
+            self._consumer.subscribe([topic_name(self._settings, topic) for topic in topics], listener=self)
+            while not stop.is_set():
+                self._raise_failures()
+                self._flow()
+                records = await self._consumer.getmany(timeout_ms=_POLL_MS)
+                for source, fetched in records.items():
+                    if source in self._partitions:
+                        self._partitions[source].offer(fetched)
+        finally:
+            await self._stop_work(list(self._tasks))
+            await self._consumer.stop()
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Finish the batches at hand; what is not published by the deadline comes again, to the new owner."""
+        await self._stop_work(revoked)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Work these partitions from now on."""
+        for source in assigned:
+            partition = self._partition(source)
+            self._partitions[source] = partition
+            self._tasks[source] = asyncio.create_task(partition.run(), name=f"sink {source.topic} {source.partition}")
+
+    def _partition(self, source: TopicPartition) -> Partition[Any]:
+        place = (self._consumer.committed, self._settings, self._clocks)
+        if source.topic == topic_name(self._settings, IMAGES_OBSERVED):
+            listings = Listings(self._store, self._registries, self._fuse, self._clocks)
+            return Partition(source, IMAGES_OBSERVED, listings, *place)
+        stalls = Stalls(self._settings.stall_seconds)
+        progress = ScanProgress(source.partition, self._store, self._registries, self._fuse, stalls, self._clocks)
+        return Partition(source, SCAN_PROGRESSED, progress, *place)
+
+    def _flow(self) -> None:
+        """Pause what is full, resume what has room."""
+        paused = self._consumer.paused()
+        for source, partition in self._partitions.items():
+            if source in paused and partition.buffer.has_room:
+                self._consumer.resume(source)
+            elif source not in paused and partition.buffer.is_full:
+                self._consumer.pause(source)
+
+    def _raise_failures(self) -> None:
+        if self._failed:
+            raise self._failed[0]
+        for task in self._tasks.values():
+            if task.done():
+                task.result()
+
+    async def _stop_work(self, sources: Collection[TopicPartition]) -> None:
+        tasks = [self._tasks.pop(source) for source in sources if source in self._tasks]
+        for source in sources:
+            if source in self._partitions:
+                self._partitions.pop(source).stop()
+        if not tasks:
+            return
+        done, late = await asyncio.wait(tasks, timeout=self._settings.drain_seconds)
+        for task in done:
+            if error := task.exception():
+                self._failed.append(error)
+        for task in late:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
