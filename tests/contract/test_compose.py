@@ -67,7 +67,8 @@ def test_the_settings_of_a_container_are_right_and_point_at_both_servers(
     for name, value in _environment(service).items():
         monkeypatch.setenv(name, value)
     settings = load_settings()
-    assert settings.kafka and settings.clickhouse
+    assert settings.kafka
+    assert settings.clickhouse
     assert settings.clickhouse_password
     assert settings.kafka.split(":")[0] in SERVICES
     assert settings.clickhouse.split("/")[2].split(":")[0] in SERVICES

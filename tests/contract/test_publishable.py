@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.source_tree import ROOT, tracked_files
+from tests.contract.source_tree import CODE, ROOT, tracked_files
 
 # Written in pieces, so that this file does not hold what it looks for.
 ADDRESSES = [
@@ -57,6 +57,12 @@ def test_every_package_that_the_product_asks_for_is_pinned() -> None:
     project = tomllib.loads(_text(Path("pyproject.toml")))["project"]
     asked = {re.split(r"[^\w-]", need)[0].lower() for need in project["dependencies"]}
     assert asked - _pins("requirements.lock").keys() == set()
+
+
+def test_every_data_file_of_the_code_is_packed_with_it() -> None:
+    packed = tomllib.loads(_text(Path("pyproject.toml")))["tool"]["setuptools"]["package-data"]["*"]
+    data = [path for path in tracked_files() if path.parts[0] in CODE and path.suffix != ".py"]
+    assert [path for path in data if not any(path.match(pattern) for pattern in packed)] == []
 
 
 def _pins(lock: str) -> dict[str, str]:
