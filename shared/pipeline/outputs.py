@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TallymanError
 from shared.messages.codec import encode
 from shared.messages.model import Message
 from shared.messages.topics import BY_MESSAGE, dead_letter
@@ -28,8 +28,14 @@ broker would leave a hole in the producer's sequence."""
 _UNACKNOWLEDGED: Final = 256
 
 
-class BrokerRefused(Exception):  # noqa: N818  # says what has happened
-    """Kafka refused what we send, and will again: the process has to end, nothing more is committed."""
+class BrokerRefused(TallymanError):  # noqa: N818  # says what has happened
+    """Kafka refused us, and would again: the process has to end, and nothing more is committed."""
+
+    def __init__(self, what: str, error: Exception) -> None:
+        super().__init__(
+            f"{what}: {error!r}. See that the broker is up and lets us in, and that its topics are as we made them.",
+            reason="broker_refused",
+        )
 
 
 class Outputs:
@@ -100,7 +106,7 @@ class Outputs:
         try:
             return set(await self._producer.partitions_for(topic))
         except KafkaError as error:
-            raise BrokerRefused(f"Kafka does not tell the partitions of {topic}: {error!r}") from error
+            raise BrokerRefused(f"Kafka does not tell the partitions of {topic}", error) from error
 
     async def _put(
         self,
@@ -117,7 +123,7 @@ class Outputs:
             except KafkaTimeoutError:
                 self._log.warning("broker slow, waiting for room to send", topic=topic)
             except KafkaError as error:
-                raise BrokerRefused(f"Kafka refused a message to {topic}: {error!r}") from error
+                raise BrokerRefused(f"Kafka refused a message to {topic}", error) from error
             else:
                 return coming
 
@@ -125,4 +131,4 @@ class Outputs:
         try:
             await asyncio.gather(*sent)
         except KafkaError as error:
-            raise BrokerRefused(f"Kafka did not take what was sent: {error!r}") from error
+            raise BrokerRefused("Kafka did not take what was sent", error) from error

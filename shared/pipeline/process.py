@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 
 from shared.errors import SettingsError, TallymanError
 from shared.observability.logs import Log
+from shared.pipeline.dead_letters import frames
 
 EXIT_CRASH: Final = 1
 EXIT_SETTINGS: Final = 2
@@ -41,8 +42,8 @@ async def _until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> No
     except TallymanError as error:
         Log("process").error("process stopped", reason=error.reason, error=error)
         _end(EXIT_CRASH)
-    except BaseException:  # the crash is told here, since nothing outlives what follows
-        logging.getLogger("tallyman.process").critical("process crashed", exc_info=True)
+    except BaseException as error:  # noqa: BLE001  # the crash is told here: nothing outlives what follows
+        Log("process").error("process crashed", error=type(error).__name__, traceback=frames(error))
         _end(EXIT_CRASH)
 
 

@@ -137,10 +137,10 @@ class Workbench(Generic[M]):
             await self._handle(self._decode(work.record))
         except TransientError as error:
             return await self._tried(work, error)
-        except TallymanError as error:
-            await self._give_up(work, error, error)
         except BrokerRefused:
             raise
+        except TallymanError as error:
+            await self._give_up(work, error, error)
         except Exception as error:  # noqa: BLE001  # the worker loop's one broad except: a bug of ours
             self._suspect(work, error)
         else:

@@ -15,7 +15,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from shared.messages.model import Message
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
-from shared.pipeline.outputs import Outputs
+from shared.pipeline.outputs import BrokerRefused, Outputs
 from shared.pipeline.stage import PACE, Pace, Stage, StageStats
 from shared.pipeline.topics import group_name, topic_name
 from shared.pipeline.work import Holding
@@ -47,12 +47,16 @@ async def run_stage(
 ) -> None:
     """Work the stage's messages until `stop`; then drain, commit and leave the group.
 
-    Raises StageStopped, BrokerRefused, or KafkaError: the process has to end, for what is not committed comes again.
+    Raises StageStopped or BrokerRefused: the process has to end, and what is not committed comes again.
     """
     outputs = Outputs(stage.name, settings)
     try:
         await outputs.start()
         await _Worker(stage, outputs, settings, stats or StageStats(), pace).run(stop)
+    except KafkaError as error:
+        raise BrokerRefused(
+            f"Kafka does not let {stage.name} read {topic_name(settings, stage.source)}", error
+        ) from error
     finally:
         await _close("producer", stage.name, outputs)
 
@@ -78,8 +82,9 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         committing = asyncio.create_task(self._keep_committing())
         stopping = asyncio.create_task(stop.wait())
         failed = self._bench.failed
+        parts: list[asyncio.Future[Any]] = [polling, committing, stopping, failed]
         try:
-            await asyncio.wait([polling, committing, stopping, failed], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             _raise_from(polling, committing, failed)
             self._log.info("stage stopping", messages=sum(len(held.at_work) for held in self._holdings.values()))
             await _end(polling, committing)
