@@ -101,7 +101,7 @@ $(BIN)/pip:
 	}
 
 $(VENV)/.packages: requirements.lock | $(BIN)/pip
-	@echo 'Installing the pinned packages (about 250 MB, once)'
+	@echo 'Installing the pinned packages (180 MB to download, once)'
 	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements.lock
 	@touch $@
 
