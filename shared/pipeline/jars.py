@@ -1,0 +1,138 @@
+"""The jars of the embedded broker: downloaded once, and checked against `jars.lock` before each start.
+
+`python -m shared.pipeline.jars` is the set-up step that downloads them.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from jgo.maven import MavenContext
+
+from shared.errors import TallymanError
+from shared.settings import load_settings
+
+LOCK: Final = Path(__file__).with_name("jars.lock")
+
+_DOWNLOADS_AT_ONCE: Final = 8
+_TIMEOUT_SECONDS: Final = 60
+
+
+class JarError(TallymanError):
+    """A jar cannot be had, or is not the one in the lock."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, reason="jars")
+
+
+@dataclass(frozen=True)
+class Jar:
+    """A line of the lock. coordinate: Maven's group:artifact:version.  sha256: hex."""
+
+    coordinate: str
+    sha256: str
+
+    @property
+    def file_name(self) -> str:
+        _, artifact, version = self.coordinate.split(":")
+        return f"{artifact}-{version}.jar"
+
+
+def locked_jars(lock: Path = LOCK) -> tuple[Jar, ...]:
+    """Return the jars in the lock, in the order of the classpath. Lines: `coordinate sha256`; # starts a comment."""
+    lines = (line.split() for line in lock.read_text().splitlines() if line and not line.startswith("#"))
+    return tuple(Jar(coordinate, sha256) for coordinate, sha256 in lines)
+
+
+def jars_folder(data: Path) -> Path:
+    """Return where the jars are kept: the user's cache, or `data`/.cache where that cannot be written."""
+    try:
+        home = Path.home()
+        if home != Path("/"):  # what an unset HOME comes to
+            folder = home / ".cache" / "tallyman" / "jars"
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    except (OSError, RuntimeError):
+        pass  # a read-only or an unknown home
+    folder = data.absolute() / ".cache" / "jars"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def ensure_jars(
+    folder: Path, jars: Iterable[Jar], downloaded: Callable[[Jar], None] = lambda jar: None
+) -> tuple[Path, ...]:
+    """Return the jars' paths, each checked against the lock; only what is missing is downloaded.
+
+    downloaded: called for each jar that was.
+    Raises JarError, naming the jar, when one is not the one in the lock or cannot be downloaded.
+    """
+    jars = tuple(jars)
+    missing = [jar for jar in jars if not (folder / jar.file_name).exists()]
+    if missing:
+        _download(folder, missing, downloaded)
+    return tuple(_checked(folder / jar.file_name, jar) for jar in jars)
+
+
+def _download(folder: Path, jars: Iterable[Jar], downloaded: Callable[[Jar], None]) -> None:
+    with (
+        tempfile.TemporaryDirectory(dir=folder, prefix="download-") as scratch,
+        ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as threads,
+    ):
+        maven = MavenContext(repo_cache=Path(scratch), timeout=_TIMEOUT_SECONDS)
+        for done in as_completed([threads.submit(_download_one, maven, jar, folder) for jar in jars]):
+            downloaded(done.result())
+
+
+def _download_one(maven: MavenContext, jar: Jar, folder: Path) -> Jar:
+    group, artifact, version = jar.coordinate.split(":")
+    try:
+        path = maven.create_dependency(f"{group}:{artifact}:jar:{version}:compile").artifact.resolve()
+    except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo raises RuntimeError
+        raise JarError(
+            f"The jar {jar.file_name} of the embedded broker could not be downloaded ({type(error).__name__}): check "
+            "the network and the proxy settings and run `make setup` again, or set TALLYMAN_KAFKA to a broker of "
+            "your own."
+        ) from error
+    # Checked before it gets its name: what lies in the folder was right once, also for a process beside this one.
+    os.replace(_checked(path, jar), folder / jar.file_name)
+    return jar
+
+
+def _checked(path: Path, jar: Jar) -> Path:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != jar.sha256:
+        raise JarError(
+            f"The jar {jar.file_name} is not the one Tallyman was tested with (sha256 {found}, expected "
+            f"{jar.sha256}): delete {path} and run `make setup`; if it comes back, do not trust where it comes from."
+        )
+    return path
+
+
+def main() -> None:
+    """Download what is missing and say so."""
+    folder, jars = jars_folder(load_settings().data), locked_jars()
+    count = 0
+
+    def say(jar: Jar) -> None:
+        nonlocal count
+        count += 1
+        sys.stdout.write(f"  broker jar {count}: {jar.file_name}\n")
+
+    try:
+        ensure_jars(folder, jars, say)
+    except JarError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{len(jars)} broker jars in {folder}, all as in the lock.\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Topics are created as the pipeline needs them, and those that are there are checked."""
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from shared.errors import SettingsError
+from shared.messages.topics import CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, SCAN_REQUESTED
+from shared.pipeline.kafka import client_options
+from shared.pipeline.topics import ensure_topics, topic_name
+from shared.settings import Settings
+from tests.support.broker import PARTITIONS
+
+STAGES = ("lister", "tagger")
+
+
+async def made(settings: Settings, topic: NewTopic) -> None:
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        answer = await admin.create_topics([topic])
+    finally:
+        await admin.close()
+    assert [code for _, code, _ in answer.topic_errors] == [0]
+
+
+async def test_missing_topics_are_created_and_named(kafka_settings: Settings) -> None:
+    created = await ensure_topics(kafka_settings, STAGES)
+    assert created == {
+        *(topic.name for topic in CHAIN),
+        CONNECTION_CHANGED.name,
+        IMAGE_EVENTS.name,
+        "lister.dead-letter",
+        "tagger.dead-letter",
+    }
+
+
+async def test_a_second_start_creates_nothing_but_what_it_needs_more(kafka_settings: Settings) -> None:
+    await ensure_topics(kafka_settings, STAGES)
+    assert await ensure_topics(kafka_settings, STAGES) == frozenset()
+    assert await ensure_topics(kafka_settings, (*STAGES, "sink")) == {"sink.dead-letter"}
+
+
+async def test_topics_have_the_partitions_and_the_policy_of_the_design(fresh_topics: Settings) -> None:
+    names = {topic: topic_name(fresh_topics, topic) for topic in (SCAN_REQUESTED, CONNECTION_CHANGED, IMAGE_EVENTS)}
+    admin = AIOKafkaAdminClient(**client_options(fresh_topics))
+    await admin.start()
+    try:
+        described = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        (answer,) = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names.values()]
+        )
+    finally:
+        await admin.close()
+    kept = {name: {entry[0]: entry[1] for entry in entries} for _, _, _, name, entries in answer.resources}
+
+    assert {topic: described[name] for topic, name in names.items()} == {
+        SCAN_REQUESTED: PARTITIONS,
+        CONNECTION_CHANGED: 1,
+        IMAGE_EVENTS: PARTITIONS,
+    }
+    assert kept[names[SCAN_REQUESTED]]["cleanup.policy"] == "delete"
+    assert kept[names[CONNECTION_CHANGED]]["cleanup.policy"] == "compact"
+    assert kept[names[IMAGE_EVENTS]]["retention.ms"] == "-1"
+
+
+@pytest.mark.parametrize("partitions", [PARTITIONS - 1, PARTITIONS + 1])
+async def test_another_number_of_partitions_stops_the_start(kafka_settings: Settings, partitions: int) -> None:
+    name = topic_name(kafka_settings, SCAN_REQUESTED)
+    await made(kafka_settings, NewTopic(name, partitions, 1))
+    with pytest.raises(SettingsError, match=rf"{name} has {partitions} partitions and TALLYMAN_PARTITIONS is 4"):
+        await ensure_topics(kafka_settings, STAGES)
+
+
+async def test_connections_on_more_than_one_partition_stop_the_start(kafka_settings: Settings) -> None:
+    name = topic_name(kafka_settings, CONNECTION_CHANGED)
+    await made(kafka_settings, NewTopic(name, 2, 1, topic_configs={"cleanup.policy": "compact"}))
+    with pytest.raises(SettingsError, match=rf"{name} has 2 partitions and must have 1"):
+        await ensure_topics(kafka_settings, STAGES)
+
+
+async def test_connections_that_would_be_deleted_after_a_week_stop_the_start(kafka_settings: Settings) -> None:
+    name = topic_name(kafka_settings, CONNECTION_CHANGED)
+    await made(kafka_settings, NewTopic(name, 1, 1, topic_configs={"cleanup.policy": "delete"}))
+    with pytest.raises(SettingsError, match=r"set cleanup\.policy=compact on it"):
+        await ensure_topics(kafka_settings, STAGES)
+
+
+async def test_a_refusal_of_the_cluster_is_told_with_its_reason(kafka_settings: Settings) -> None:
+    greedy = kafka_settings.model_copy(update={"kafka_replication": 3})
+    with pytest.raises(SettingsError, match=r"refused the set-up of our topics.*[Rr]eplication factor"):
+        await ensure_topics(greedy, STAGES)
+
+
+async def test_two_installations_share_a_cluster_by_their_prefixes(kafka_settings: Settings) -> None:
+    other = kafka_settings.model_copy(update={"topic_prefix": kafka_settings.topic_prefix + "other."})
+    assert await ensure_topics(kafka_settings, STAGES) == await ensure_topics(other, STAGES)
