@@ -5,10 +5,17 @@ A `Digest` is kept as its 32 bytes, None as 32 zero bytes. Times are UTC. `versi
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol
 
 from shared.messages.model import Failure
 from shared.oci.digest import Digest
+
+
+class Row(Protocol):
+    """Any of the classes below. TABLE: where its rows lie."""
+
+    TABLE: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,7 @@ class ImageRow:
     kind: image, index or artifact.  config: None where there is none or it was not told.
     """
 
-    TABLE: ClassVar = "images"
+    TABLE: ClassVar[str] = "images"
 
     registry: str
     repository: str
@@ -43,7 +50,7 @@ class ImageRow:
 class TagRow:
     """Where a tag points, or pointed when it was removed."""
 
-    TABLE: ClassVar = "tags"
+    TABLE: ClassVar[str] = "tags"
 
     registry: str
     repository: str
@@ -58,7 +65,7 @@ class TagRow:
 class TagMoveRow:
     """One change of a tag. digest: None = removed.  previous: None = created."""
 
-    TABLE: ClassVar = "tag_history"  # the public view over it is `tag_moves`
+    TABLE: ClassVar[str] = "tag_history"  # the public view over it is `tag_moves`
 
     registry: str
     repository: str
@@ -73,7 +80,7 @@ class TagMoveRow:
 class IndexChildRow:
     """A member of an index with the platform the index tells; present while a tag reaches the index."""
 
-    TABLE: ClassVar = "index_children"
+    TABLE: ClassVar[str] = "index_children"
 
     registry: str
     repository: str
@@ -91,7 +98,7 @@ class IndexChildRow:
 class ConfigRow:
     """What an image config told; read once per digest."""
 
-    TABLE: ClassVar = "configs"
+    TABLE: ClassVar[str] = "configs"
 
     registry: str
     digest: Digest
@@ -106,7 +113,7 @@ class ConfigRow:
 class RepositoryRow:
     """The last decided full listing. full: its scan's number.  listed_at: of the last *complete* one."""
 
-    TABLE: ClassVar = "repositories"
+    TABLE: ClassVar[str] = "repositories"
 
     registry: str
     repository: str
@@ -120,7 +127,7 @@ class RepositoryRow:
 class RegistryRow:
     """A registry's name and host, for SQL. version: offset of its record in `connection.changed`."""
 
-    TABLE: ClassVar = "registries"
+    TABLE: ClassVar[str] = "registries"
 
     registry: str
     name: str
@@ -136,7 +143,7 @@ class OutboxRow:
     inserted_at: a true time: the row is dropped 30 days after it.
     """
 
-    TABLE: ClassVar = "outbox"
+    TABLE: ClassVar[str] = "outbox"
 
     registry: str
     repository: str
@@ -155,7 +162,7 @@ class ListingPageRow:
     follows: the leg this one continues, "" on the first.  inserted_at: dropped 7 days after it.
     """
 
-    TABLE: ClassVar = "listing_pages"
+    TABLE: ClassVar[str] = "listing_pages"
 
     registry: str
     repository: str
@@ -179,7 +186,7 @@ class ScanUnitRow:
     the status (ended).
     """
 
-    TABLE: ClassVar = "scan_units"
+    TABLE: ClassVar[str] = "scan_units"
 
     registry: str
     scan: int
@@ -198,17 +205,3 @@ class ScanUnitRow:
     requests: int = 0
     failures: tuple[Failure, ...] = ()
     at: datetime
-
-
-Row: TypeAlias = (
-    ImageRow
-    | TagRow
-    | TagMoveRow
-    | IndexChildRow
-    | ConfigRow
-    | RepositoryRow
-    | RegistryRow
-    | OutboxRow
-    | ListingPageRow
-    | ScanUnitRow
-)

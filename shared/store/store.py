@@ -1,66 +1,103 @@
 """The store: what the services ask of ClickHouse and tell it, whichever way it is reached."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
 
 from shared.oci.digest import Digest
 from shared.settings import Settings
+from shared.store import known, scan_reads, sink_reads
+from shared.store.columns import columns_of, encode
+from shared.store.embedded import Embedded
+from shared.store.engine import Engine, Selection
+from shared.store.migrate import migrate, shipped
+from shared.store.read_only import check_read_only
 from shared.store.rows import ConfigRow, ListingPageRow, OutboxRow, Row, ScanUnitRow
+from shared.store.schema_lock import NoLock, SchemaLock
+from shared.store.server import Server
 from shared.store.state import RepositoryState
 
 
 class Store:
     """One open store. Methods raise StoreUnavailable while it does not answer, StoreError when it refuses."""
 
+    def __init__(self, engine: Engine, lock: SchemaLock | NoLock) -> None:
+        self._engine: Final = engine
+        self._lock: Final = lock
+
     @classmethod
     async def open(cls, settings: Settings) -> Self:
-        """Return an open store: the embedded engine under `settings.data`, or the server `settings.clickhouse`."""
-        raise NotImplementedError
+        """Return an open store: the embedded engine under `settings.data`, or the server `settings.clickhouse`.
 
-    async def close(self) -> None: ...
+        Raises SettingsError where the server lets us not in, StoreUnavailable where it does not answer, StoreError
+        where another process has the folder.
+        """
+        if settings.clickhouse is None:
+            return cls(Engine(Embedded(settings.data / "clickhouse")), NoLock())
+        engine = Engine(Server(settings))
+        await engine.query("SELECT 1")
+        return cls(engine, SchemaLock(engine))
+
+    async def close(self) -> None:
+        """Wait for what runs, and let go of the engine."""
+        await self._engine.close()
 
     async def migrate(self) -> tuple[str, ...]:
         """Bring the schema up to date; return the names of the migrations applied now."""
-        raise NotImplementedError
+        return await migrate(self._engine, self._lock, shipped())
 
     async def insert(self, rows: Sequence[Row]) -> None:
-        """Insert rows, all of one class, as one atomic block."""
-        raise NotImplementedError
+        """Insert rows, all of one class: all are seen, or none."""
+        if rows:
+            names = [column.name for column in columns_of(type(rows[0]))]
+            await self._engine.insert(rows[0].TABLE, names, encode(rows))
 
     async def repository_states(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], RepositoryState]:
         """Return the state of each (registry, repository); every key is in the result."""
-        raise NotImplementedError
+        return await sink_reads.repository_states(self._engine, keys)
 
     async def decisions(self, keys: Collection[tuple[str, str, int]]) -> dict[tuple[str, str, int], OutboxRow]:
         """Return the decisions there are of these (registry, repository, scan)."""
-        raise NotImplementedError
+        return await sink_reads.decisions(self._engine, keys)
 
     async def listing_pages(self, readings: Collection[tuple[str, str, str]], bodies: bool) -> list[ListingPageRow]:
-        """Return the staged pages of these (registry, repository, reading); body is "" unless `bodies`."""
-        raise NotImplementedError
+        """Return the staged pages of these (registry, repository, reading), by offset; body is "" unless `bodies`."""
+        return await sink_reads.listing_pages(self._engine, readings, bodies)
 
     async def scan_units(self, registry: str, scan: int) -> list[ScanUnitRow]:
-        raise NotImplementedError
-
-    async def known_repositories(self, registry: str) -> set[str]:
-        """Return repositories whose last listing found them, or that have any present tag or image."""
-        raise NotImplementedError
-
-    async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
-        """Return tag → digest of the present ones whose image, platform and children are all stored."""
-        raise NotImplementedError
-
-    async def known_configs(self, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
-        raise NotImplementedError
+        """Return the steps of a scan, by offset."""
+        return await scan_reads.scan_units(self._engine, registry, scan)
 
     async def highest_scan(self, registry: str) -> int:
         """Return the highest scan number the store has seen of a registry, 0 = none."""
-        raise NotImplementedError
+        return await scan_reads.highest_scan(self._engine, registry)
 
     async def unfinished_scans(self) -> list[tuple[str, int]]:
         """Return (registry, scan) of scans started and not ended."""
-        raise NotImplementedError
+        return await scan_reads.unfinished_scans(self._engine)
+
+    async def known_repositories(self, registry: str) -> set[str]:
+        """Return repositories whose last listing found them, or that have any present tag or image."""
+        return await known.known_repositories(self._engine, registry)
+
+    async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
+        """Return tag → digest of the present ones whose image, platform and children are all stored."""
+        return await known.known_tags(self._engine, registry, repository, tags)
+
+    async def known_configs(self, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
+        """Return what is stored of these configs."""
+        return await known.known_configs(self._engine, registry, digests)
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Return the rows of a query of our own, by column name."""
-        raise NotImplementedError
+        """Return the rows of a query of our own, by column name. parameters: for `{name:Type}` in it."""
+        result = await self._engine.query(sql, parameters)
+        return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+
+    @asynccontextmanager
+    async def select(self, sql: str) -> AsyncIterator[Selection]:
+        """Yield the answer to one read-only statement somebody typed: columns, types, and rows as they come.
+
+        Raises NotReadOnly, before anything is sent, for any other statement.
+        """
+        async with self._engine.select(check_read_only(sql)) as selection:
+            yield selection

@@ -1,0 +1,49 @@
+"""The embedded engine: ClickHouse in this process, its data in a folder that is ours alone while it is open."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ProgrammingError
+
+from shared.store.engine import Setting
+from shared.store.errors import StoreError
+from shared.store.keys import FORMAT, KEYS, Keys
+
+# Not `default`: the embedded engine's database of that name shows the machine's files as tables.
+DATABASE: Final = "tallyman"
+
+
+class Embedded:
+    """The way in. One process has one folder open, and one only; its clients share the engine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.where: Final = f"The embedded store in {folder}"
+        self.threads: Final = 4
+        self._folder: Final = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._open() as client:
+            client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+
+    def connect(self, settings: Mapping[str, Setting]) -> Client:
+        return self._open(database=DATABASE, settings=dict(settings))
+
+    def _open(self, **options: Any) -> Client:
+        try:
+            return clickhouse_connect.get_client(interface="chdb", path=str(self._folder), tz_mode="aware", **options)
+        except ProgrammingError as error:
+            raise StoreError(
+                f"{self.where} cannot be opened. Most likely another Tallyman process has it open: stop that one, "
+                "or choose another data folder. Else see that the folder can be written."
+            ) from error
+
+    @contextmanager
+    def with_keys(self, client: Client, keys: Keys) -> Iterator[Mapping[str, Any]]:
+        """A temporary table: the engine takes no external data."""
+        client.command(f"CREATE OR REPLACE TEMPORARY TABLE {KEYS} ({', '.join(keys.structure)}) ENGINE = Memory")
+        client.raw_insert(KEYS, list(keys.columns), keys.body(), fmt=FORMAT)
+        yield {}
+        client.command(f"DROP TEMPORARY TABLE {KEYS}")

@@ -1,0 +1,185 @@
+"""SQL in, rows out: clickhouse-connect's blocking clients behind async calls, one client a thread.
+
+One code for both ways in. A client serves one query at a time, so each thread has its own; a call that is
+cancelled leaves its thread to finish, and no client is ever used by two.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.common import StreamContext
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from shared.store.errors import translated
+from shared.store.keys import Keys
+
+T = TypeVar("T")
+
+Setting = str | int
+
+INSERTS: Final[Mapping[str, Setting]] = {
+    "async_insert": 0,  # an acknowledged insert is stored
+    # One insert, one part: all of its rows or none are seen, whatever crashes.
+    "max_insert_block_size": 100_000_000,
+    "min_insert_block_size_rows": 100_000_000,
+    "min_insert_block_size_bytes": 10_000_000_000,
+}
+# For statements people type: the engine may live in our own process. readonly comes last: it locks the others.
+READ_ONLY: Final[Mapping[str, Setting]] = {
+    "max_memory_usage": 2_000_000_000,
+    "max_execution_time": 300,
+    "readonly": 1,
+}
+
+
+class Reach(Protocol):
+    """A way to ClickHouse, and all in which the two ways differ."""
+
+    @property
+    def where(self) -> str:
+        """The store, as a sentence names it."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """How many clients are of use."""
+        ...
+
+    def connect(self, settings: Mapping[str, Setting]) -> Client:
+        """Return a new client whose every query has these settings."""
+        ...
+
+    def with_keys(self, client: Client, keys: Keys) -> AbstractContextManager[Mapping[str, Any]]:
+        """Return a context in which a query that is given what it yields sees a table `keys`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A query's answer. types: ClickHouse's names of the columns' types."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """An answer that is read as it comes."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: AsyncIterator[tuple[Any, ...]]
+
+
+class Engine:
+    """A pool of clients. Methods raise StoreUnavailable or StoreError, never the driver's own errors."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach: Final = reach
+        self._threads: Final = ThreadPoolExecutor(reach.threads, thread_name_prefix="store")
+        self._mine: Final = threading.local()
+        self._clients: Final[list[Client]] = []
+        self._types: Final[dict[str, list[str]]] = {}
+
+    async def query(self, sql: str, parameters: Mapping[str, Any] | None = None, keys: Keys | None = None) -> Result:
+        """Return the answer to one query. parameters: values for `{name:Type}`.  keys: its table `keys`."""
+        return await self._on_a_thread(self._query, sql, parameters, keys)
+
+    async def command(self, sql: str) -> None:
+        """Run one statement that answers nothing."""
+        await self._on_a_thread(lambda: self._client().command(sql))
+
+    async def insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]]) -> None:
+        """Insert values, column by column, as one block. columns: all that the table has, by name."""
+        if table not in self._types:
+            described = await self.query(
+                "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
+                {"table": table},
+            )
+            by_name = dict(described.rows)
+            self._types[table] = [by_name[column] for column in columns]
+        await self._on_a_thread(self._insert, table, columns, data, self._types[table])
+
+    @asynccontextmanager
+    async def select(self, sql: str) -> AsyncIterator[Selection]:
+        """Yield the answer to a read-only query, block by block as it is asked for, on a client of its own."""
+        with ThreadPoolExecutor(1, thread_name_prefix="store-select") as thread:
+            reading = _Reading(self._reach, thread)
+            try:
+                yield await reading.start(sql)
+            finally:
+                await reading.close()
+
+    async def close(self) -> None:
+        """Wait for what runs, and close the clients."""
+        await asyncio.to_thread(self._threads.shutdown)
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+
+    async def _on_a_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await _run(self._reach, self._threads, call, *arguments)
+
+    def _client(self) -> Client:
+        if not hasattr(self._mine, "client"):
+            self._mine.client = self._reach.connect(INSERTS)
+            self._clients.append(self._mine.client)
+        client: Client = self._mine.client
+        return client
+
+    def _query(self, sql: str, parameters: Mapping[str, Any] | None, keys: Keys | None) -> Result:
+        client = self._client()
+        given = dict(parameters) if parameters else None
+        if keys is None:
+            answer = client.query(sql, parameters=given)
+        else:
+            with self._reach.with_keys(client, keys) as more:
+                answer = client.query(sql, parameters=given, **more)
+        types = tuple(type_.name for type_ in answer.column_types)
+        return Result(tuple(answer.column_names), types, [tuple(row) for row in answer.result_rows])
+
+    def _insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]], types: Sequence[str]) -> None:
+        self._client().insert(table, data, column_names=columns, column_type_names=types, column_oriented=True)
+
+
+class _Reading:
+    """One streamed query on one thread."""
+
+    def __init__(self, reach: Reach, thread: ThreadPoolExecutor) -> None:
+        self._reach: Final = reach
+        self._thread: Final = thread
+        self._client: Client | None = None
+        self._stream: StreamContext | None = None
+
+    async def start(self, sql: str) -> Selection:
+        self._client = await _run(self._reach, self._thread, self._reach.connect, READ_ONLY)
+        self._stream = await _run(self._reach, self._thread, self._client.query_row_block_stream, sql)
+        source: Any = self._stream.source
+        types = tuple(type_.name for type_ in source.column_types)
+        blocks = iter(await _run(self._reach, self._thread, self._stream.__enter__))
+        return Selection(tuple(source.column_names), types, self._rows(blocks))
+
+    async def _rows(self, blocks: Iterator[Sequence[Sequence[Any]]]) -> AsyncIterator[tuple[Any, ...]]:
+        while (block := await _run(self._reach, self._thread, next, blocks, None)) is not None:
+            for row in block:
+                yield tuple(row)
+
+    async def close(self) -> None:
+        if self._stream is not None:
+            await _run(self._reach, self._thread, self._stream.__exit__, None, None, None)
+        if self._client is not None:
+            await _run(self._reach, self._thread, self._client.close)
+
+
+async def _run(reach: Reach, threads: ThreadPoolExecutor, call: Callable[..., T], *arguments: Any) -> T:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, call, *arguments)
+    except ClickHouseError as error:
+        raise translated(error, reach.where) from error

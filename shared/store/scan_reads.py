@@ -1,0 +1,44 @@
+"""What ends scans, and what numbers them."""
+
+from shared.store.columns import decode, names_of
+from shared.store.engine import Engine
+from shared.store.rows import ScanUnitRow
+
+
+async def scan_units(engine: Engine, registry: str, scan: int) -> list[ScanUnitRow]:
+    """Return all that is known of a scan's steps, in the order of the log."""
+    found = await engine.query(
+        f"SELECT {names_of(ScanUnitRow)} FROM scan_units FINAL "
+        "WHERE registry = {registry:String} AND scan = {scan:UInt64} ORDER BY `offset`, repository, state, page",
+        {"registry": registry, "scan": scan},
+    )
+    return decode(ScanUnitRow, found.rows)
+
+
+async def highest_scan(engine: Engine, registry: str) -> int:
+    """Return the highest number of a scan of this registry, 0 where there was none."""
+    found = await engine.query(
+        """
+        SELECT greatest(
+            (SELECT max(scan) FROM outbox WHERE registry = {registry:String}),
+            (SELECT max(scan) FROM scan_units WHERE registry = {registry:String}),
+            (SELECT max(`full`) FROM repositories WHERE registry = {registry:String}),
+            (SELECT max(version) FROM tags WHERE registry = {registry:String})
+        )
+        """,
+        {"registry": registry},
+    )
+    return int(found.rows[0][0])
+
+
+async def unfinished_scans(engine: Engine) -> list[tuple[str, int]]:
+    """Return (registry, scan) of those started and not ended, oldest first."""
+    found = await engine.query(
+        """
+        SELECT registry, scan FROM scan_units WHERE repository = ''
+        GROUP BY registry, scan
+        HAVING countIf(state = 'started') > 0 AND countIf(state = 'ended') = 0
+        ORDER BY registry, scan
+        """
+    )
+    return [(registry, scan) for registry, scan in found.rows]
