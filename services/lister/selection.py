@@ -1,0 +1,47 @@
+"""Which names a full scan reads: the catalog's or the connection's own list, less what its patterns leave out. Pure."""
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+from shared.errors import PermanentError
+from shared.messages.connection_changed import Connection
+
+REASON_FILTERED: Final = "filtered"
+REASON_SOURCE_CHANGED: Final = "source_changed"
+
+LISTED_NAMES: Final = 100
+"""Names of the connection's own list that are given at a time."""
+
+_LIST_CURSOR: Final = "list:"
+
+
+def is_selected(connection: Connection, repository: str) -> bool:
+    """Return whether the connection's patterns let the repository through.
+
+    Shell patterns, upper and lower case told apart; `*` matches slashes too: `team/*` is all below `team`.
+    No include pattern includes everything; exclude patterns win.
+    """
+    if any(fnmatchcase(repository, pattern) for pattern in connection.exclude):
+        return False
+    return not connection.include or any(fnmatchcase(repository, pattern) for pattern in connection.include)
+
+
+def listed_names(repositories: Sequence[str], cursor: str | None) -> tuple[tuple[str, ...], str | None]:
+    """Return the next names of the connection's own list, and the cursor of those after them (None: no more)."""
+    start = int(cursor.removeprefix(_LIST_CURSOR)) if cursor else 0
+    end = start + LISTED_NAMES
+    return tuple(repositories[start:end]), f"{_LIST_CURSOR}{end}" if end < len(repositories) else None
+
+
+def check_source(connection: Connection, cursor: str | None) -> None:
+    """Raise PermanentError where the cursor is of the other source: of the catalog for a list, or the other way round.
+
+    Then the connection was edited in the middle of a scan, and what one source began the other cannot end: it would
+    pass for a complete catalog and prove repositories absent.
+    """
+    if cursor is not None and cursor.startswith(_LIST_CURSOR) != bool(connection.repositories):
+        raise PermanentError(
+            "The connection's list of repositories was set or emptied while the registry was loaded: load it again.",
+            reason=REASON_SOURCE_CHANGED,
+        )

@@ -1,0 +1,76 @@
+"""The manifest fetcher: a page of tags in, what they point to out."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from services.access import RegistryAccess, why_skipped
+from services.manifester.config_cache import ConfigCache
+from services.manifester.observation import observed, observed_nothing
+from services.manifester.page import KnowsDigests, PageReader, ReadsManifests, SeenPage
+from services.manifester.turns import Turns
+from services.units import failure, unit_failed, unit_skipped
+from shared.errors import TallymanError
+from shared.messages.connection_changed import Connection
+from shared.messages.model import Message, ScanContext
+from shared.messages.tags_found import TagsFound
+from shared.messages.topics import TAGS_FOUND
+from shared.pipeline.stage import Stage
+from shared.registry.meter import metered
+
+NAME: Final = "manifester"
+
+
+def manifester_stage(
+    registries: RegistryAccess[ReadsManifests], store: KnowsDigests, clock: Callable[[], datetime]
+) -> Stage[TagsFound]:
+    """Return the stage. clock: the time in UTC, for people."""
+    manifester = _Manifester(registries, store, clock, ConfigCache(), Turns())
+    return Stage(
+        NAME,
+        TAGS_FOUND,
+        manifester.observe,
+        manifester.give_up,
+        order=lambda page: page.repository,
+        registry=lambda page: page.context.registry,
+        unreadable=_unreadable,
+    )
+
+
+@dataclass(frozen=True)
+class _Manifester:
+    registries: RegistryAccess[ReadsManifests]
+    store: KnowsDigests
+    clock: Callable[[], datetime]
+    configs: ConfigCache
+    turns: Turns
+
+    async def observe(self, page: TagsFound) -> AsyncIterator[Message]:
+        """Yield the one observation of the page, or that its registry is not asked anything."""
+        context = page.context
+        connection = await self.registries.connection(context.registry, context.connection)
+        if connection is None or not connection.is_active:
+            yield unit_skipped(context, page.repository, why_skipped(context.registry, connection))
+            return
+        with metered() as meter:
+            seen = await self._seen(page, connection)
+        yield observed(page, seen, meter.requests, self.clock())
+
+    def give_up(self, page: TagsFound, error: TallymanError) -> Iterator[Message]:
+        """Yield the observation of the page with all its tags failed, so that the reading is whole all the same."""
+        yield observed_nothing(page, error, self.clock())
+
+    async def _seen(self, page: TagsFound, connection: Connection) -> SeenPage:
+        if not page.tags:
+            return SeenPage()
+        try:
+            client = self.registries.client(connection)
+        except TallymanError as error:
+            return SeenPage(failed={tag.name: error for tag in page.tags})
+        return await PageReader(page, client, self.store, self.configs, self.turns.of(connection)).read()
+
+
+def _unreadable(context: ScanContext, repository: str | None, error: TallymanError) -> Iterator[Message]:
+    if repository is not None:
+        yield unit_failed(context, repository, failure(repository, error))
