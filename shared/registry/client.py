@@ -1,0 +1,248 @@
+"""Registry V2, one method per endpoint. Source: OCI distribution-spec; Distribution, HTTP API V2."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from shared.errors import PermanentError, TallymanError
+from shared.messages.connection_changed import Connection
+from shared.oci.digest import Digest
+from shared.registry.answer import LISTING_BYTES, MANIFEST_BYTES, SMALL_BYTES, Answer, host_of
+from shared.registry.credentials import Credentials
+from shared.registry.errors import (
+    DigestMismatch,
+    ManifestGone,
+    RepositoryGone,
+    credentials_needed,
+    redirected_error,
+    status_error,
+)
+from shared.registry.names import check_names, repository_path, tag_path
+from shared.registry.pagination import Cursor, Page, Start, cursor_lost, names_after, next_cursor, next_link
+from shared.registry.redirects import follow, origin
+from shared.registry.schema1 import SIGNED_MEDIA_TYPES, signed_payload
+from shared.registry.sender import Sender
+from shared.registry.sign_in import CATALOG_SCOPE, SignIn, pull_scope
+from shared.registry.tokens import Tokens
+
+ACCEPT_MANIFESTS: Final = ", ".join(
+    (
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        *SIGNED_MEDIA_TYPES,
+    )
+)
+"""All of them, always: without one a registry converts the manifest, and the digest is another's."""
+
+_USER_AGENT: Final = "tallyman"
+
+
+@dataclass(frozen=True)
+class FetchedManifest:
+    """body: the bytes that the digest is of.  media_type: as the registry labels it, "" where it does not."""
+
+    digest: Digest
+    media_type: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """The reference still points to the digest that was known."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """The error code by which a registry says in its own JSON that something does not exist, and our error for it."""
+
+    code: str
+    error: type[PermanentError]
+    reason: str
+
+
+_REPOSITORY_GONE: Final = _Gone("NAME_UNKNOWN", RepositoryGone, "repository_gone")
+_MANIFEST_GONE: Final = _Gone("MANIFEST_UNKNOWN", ManifestGone, "manifest_gone")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a request is for.  scope: of its token.  what: in words.  limit: of its body, bytes."""
+
+    scope: str
+    what: str
+    limit: int
+    headers: Mapping[str, str]
+    gone: _Gone | None = None
+
+
+_JSON: Final[Mapping[str, str]] = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+_BYTES: Final[Mapping[str, str]] = {"Accept-Encoding": "identity"}
+"""Digests are of the bytes, so nothing on the way is to pack them."""
+
+
+class RegistryClient:
+    """One registry, as one revision of its connection says.
+
+    Every method raises SignInRejected, CredentialsNeeded, Forbidden, NotARegistry, AnswerUnusable, BodyTooLarge,
+    RedirectRefused, TokenServiceRefused, CertificateRefused, RequestRefused (PermanentError all), and, with the
+    attempts spent, RegistryUnreachable, RegistryUnavailable, RateLimited (SpentError).
+    """
+
+    def __init__(
+        self, connection: Connection, credentials: Credentials | None, sender: Sender, most_pages: int
+    ) -> None:
+        self._sender: Final = sender
+        self._base: Final = httpx.URL(connection.host + "/v2/")
+        self._host: Final = host_of(self._base)
+        self._credentials: Final = credentials
+        self._sign_in: Final = SignIn(self._base, connection.auth_type, credentials, Tokens(sender, credentials))
+        self._page_size = connection.page_size
+        self._most_pages: Final = most_pages
+
+    async def ping(self) -> None:
+        """Return when a registry answers there and lets us in."""
+        wanted = _Wanted("", "/v2/", SMALL_BYTES, _JSON)
+        answer = await self._get("", wanted)
+        if answer.status != 200:
+            raise self._refusal(wanted, answer)
+        if answer.is_web_page():
+            raise answer.unusable(wanted.what, "a web page")
+
+    async def catalog(self, cursor: str | None = None) -> Page:
+        """Return one page of the names of all repositories. Also raises CatalogForbidden, and as `tags`."""
+        wanted = _Wanted(CATALOG_SCOPE, "the catalog of repositories", LISTING_BYTES, _JSON)
+        return await self._page("_catalog", "repositories", wanted, cursor)
+
+    async def tags(self, repository: str, cursor: str | None = None) -> Page:
+        """Return one page of a repository's tags.
+
+        Also raises RepositoryGone (first page only), CursorLost, CursorStuck, BadName.
+        """
+        scope, what = pull_scope(repository), f"the tags of {repository}"
+        wanted = _Wanted(scope, what, LISTING_BYTES, _JSON, _REPOSITORY_GONE)
+        try:
+            return await self._page(f"{repository_path(repository)}/tags/list", "tags", wanted, cursor)
+        except RepositoryGone as error:
+            if cursor is not None:  # zot answers so, too, when the cursor's entry is gone
+                raise cursor_lost(self._host) from error
+            raise
+
+    async def manifest(
+        self, repository: str, reference: str, known: Digest | None = None
+    ) -> FetchedManifest | Unchanged:
+        """Return the manifest a tag or digest points to; Unchanged if that is still the `known` digest.
+
+        Also raises ManifestGone, DigestMismatch.
+        """
+        what = f"{repository}{'@' if isinstance(reference, Digest) else ':'}{reference}"
+        headers = {"Accept": ACCEPT_MANIFESTS, **_BYTES}
+        if known:
+            headers["If-None-Match"] = f'"{known}"'
+        wanted = _Wanted(pull_scope(repository), what, MANIFEST_BYTES, headers, _MANIFEST_GONE)
+        answer = await self._get(f"{repository_path(repository)}/manifests/{tag_path(reference)}", wanted)
+        if known and answer.status == 304:
+            return Unchanged(known)
+        if answer.status != 200:
+            raise self._refusal(wanted, answer)
+        if answer.is_web_page():
+            raise answer.unusable(what, "a web page")
+        return self._checked(answer, what, reference)
+
+    async def config(self, repository: str, digest: Digest) -> bytes:
+        """Return a config blob. Also raises DigestMismatch."""
+        wanted = _Wanted(pull_scope(repository), f"config {digest} of {repository}", MANIFEST_BYTES, _BYTES)
+        answer = await self._get(f"{repository_path(repository)}/blobs/{digest}", wanted)
+        if answer.status != 200:
+            raise self._refusal(wanted, answer)
+        if Digest.of(answer.body) != digest:
+            raise self._mismatch(wanted.what)
+        return answer.body
+
+    async def close(self) -> None:
+        """Close all connections; requests on them fail."""
+        await self._sender.transport.aclose()
+
+    async def _page(self, path: str, field: str, wanted: _Wanted, cursor: str | None) -> Page:
+        at = Cursor.parse(cursor) if cursor is not None else None
+        names, link = await self._listed(path, field, wanted, at.start if at else None)
+        if at and at.by_name and not names and link is None:
+            earlier, link = await self._listed(path, field, wanted, at.earlier_start)
+            names = names_after(at, earlier, self._host)
+        following = next_cursor(at, link, names, self._host, self._most_pages)
+        return Page(names, str(following) if following else None)
+
+    async def _listed(
+        self, path: str, field: str, wanted: _Wanted, start: Start | None
+    ) -> tuple[tuple[str, ...], Start | None]:
+        """Return the names of a page and the link to the next; asks for smaller pages where the registry wants it."""
+        while True:
+            size = self._page_size
+            answer = await self._get(path, wanted, [("n", str(size)), *([start] if start else [])])
+            if not (answer.status == 400 and size > 1 and "PAGINATION_NUMBER_INVALID" in answer.codes()):
+                break
+            self._page_size = min(self._page_size, size // 2)
+        if answer.status == 400 and start:  # Harbor, when the cursor's entry is gone
+            raise cursor_lost(self._host)
+        if answer.status != 200:
+            raise self._refusal(wanted, answer)
+        return self._names(answer, field, wanted.what), next_link(answer.headers.get_list("link"), self._host)
+
+    def _names(self, answer: Answer, field: str, what: str) -> tuple[str, ...]:
+        document = answer.json(what)
+        names = document.get(field, 0) if isinstance(document, dict) else 0
+        if names is None:  # GitLab, for a repository without tags
+            return ()
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise answer.unusable(what, f"JSON without a list of {field}")
+        return check_names(self._host, names)
+
+    async def _get(self, path: str, wanted: _Wanted, query: Sequence[Start] = ()) -> Answer:
+        url = httpx.URL(f"{self._base}{path}")
+        if query:
+            url = url.copy_merge_params(httpx.QueryParams(list(query)))
+
+        async def signed(authorization: str | None) -> Answer:
+            headers = {"User-Agent": _USER_AGENT, **wanted.headers}
+            if authorization:
+                headers["Authorization"] = authorization
+            return await follow(hop, url, headers)
+
+        async def hop(to: httpx.URL, headers: Mapping[str, str]) -> Answer:
+            return await self._sender.get(to, headers, wanted.limit)
+
+        return await self._sign_in.ask(wanted.scope, wanted.what, signed)
+
+    def _checked(self, answer: Answer, what: str, reference: str) -> FetchedManifest:
+        """Return the manifest, once its digest is the one that was promised."""
+        body = signed_payload(answer.body) if answer.media_type in SIGNED_MEDIA_TYPES else None
+        body = answer.body if body is None else body
+        digest = Digest.of(body)
+        told = answer.headers.get("docker-content-digest", "")
+        if (told.startswith("sha256:") and told != digest) or (isinstance(reference, Digest) and reference != digest):
+            raise self._mismatch(what)
+        return FetchedManifest(digest, answer.media_type, body)
+
+    def _mismatch(self, what: str) -> DigestMismatch:
+        return DigestMismatch(
+            f"{self._host} gave other bytes for {what} than its digest is of; they are not kept. Check the registry's "
+            "storage, and caches before it.",
+            reason="digest_mismatch",
+        )
+
+    def _refusal(self, wanted: _Wanted, answer: Answer) -> TallymanError:
+        """Return the error of an answer that is not the one wanted."""
+        if answer.status == 404 and wanted.gone and wanted.gone.code in answer.codes():
+            return wanted.gone.error(
+                f"{self._host} no longer has {wanted.what}. Nothing is to be done.", reason=wanted.gone.reason
+            )
+        if origin(answer.url) != origin(self._base):
+            return redirected_error(self._host, wanted.what, str(answer.url.copy_with(query=None)), answer.status)
+        if answer.status == 401 and not self._credentials:
+            return credentials_needed(self._host, wanted.what)
+        return status_error(self._host, wanted.what, answer.status, catalog=wanted.scope == CATALOG_SCOPE)

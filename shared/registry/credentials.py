@@ -1,0 +1,74 @@
+"""User name and password: shown by one request at a time until accepted once, and never again once rejected.
+
+Some products lock an account out after three failed sign-ins, so a page of tags must not start with sixteen.
+"""
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import Final
+
+from pydantic import SecretStr
+
+from shared.registry.answer import Answer
+from shared.registry.errors import SignInRejected, SpentError, sign_in_locked, sign_in_rejected
+from shared.registry.retry import LOCKED_OUT
+
+
+class Verdict(Enum):
+    """What an answer says of the credentials it was asked with."""
+
+    ACCEPTED = auto()
+    REJECTED = auto()
+    NEITHER = auto()
+
+
+class Credentials:
+    """What a person gave for one registry, and what became of it so far."""
+
+    def __init__(self, username: str, password: SecretStr) -> None:
+        self.username: Final = username
+        self._password: Final = password
+        self._one: Final = asyncio.Lock()
+        self._accepted = False
+        self._rejected: SignInRejected | None = None
+        self._trouble: SpentError | None = None
+
+    async def show(self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict]) -> Answer:
+        """Return the answer to `ask(Basic Authorization)`.
+
+        Raises SignInRejected if the credentials are rejected or were before. Who waited for the first to show them
+        and sees it fail to reach the registry fails with it, instead of waiting through the same attempts in turn.
+        """
+        trouble = self._trouble
+        while not self._accepted:
+            async with self._one:
+                if self._trouble is not trouble and self._trouble is not None:
+                    raise self._trouble
+                if not self._accepted:
+                    return await self._shown(ask, judge)
+        return await self._shown(ask, judge)
+
+    async def _shown(self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict]) -> Answer:
+        if self._rejected:
+            raise self._rejected
+        try:
+            answer = await ask(self._basic())
+        except SpentError as error:
+            self._trouble = error
+            raise
+        if answer.status == 429 and LOCKED_OUT in answer.body.lower():
+            self._rejected = sign_in_locked(answer.host)
+        verdict = judge(answer)
+        if verdict is Verdict.REJECTED:
+            self._rejected = sign_in_rejected(answer.host)
+        if self._rejected:
+            raise self._rejected
+        self._accepted = self._accepted or verdict is Verdict.ACCEPTED
+        return answer
+
+    def _basic(self) -> str:
+        """Return the value of a Basic Authorization header. Source: RFC 7617, UTF-8."""
+        pair = f"{self.username}:{self._password.get_secret_value()}".encode()
+        return "Basic " + base64.b64encode(pair).decode()

@@ -1,0 +1,71 @@
+"""One answer to one request: its body read within limits, tried again while that may help."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from shared.registry.answer import SMALL_BYTES, Answer, host_of, read_body
+from shared.registry.budget import Budget
+from shared.registry.network_errors import is_worth_trying_again, network_error
+from shared.registry.retry import RetryPolicy, is_transient, retry_after_seconds
+
+_BODY_READ_TIMEOUTS: Final = 10
+"""An answer that trickles in may take so many read timeouts as a whole."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends to any host on behalf of one registry: all of it counts against that registry's budget.
+
+    timeouts: the connection's four.  chance: spreads the pauses.
+    """
+
+    transport: httpx.AsyncBaseTransport
+    timeouts: httpx.Timeout
+    budget: Budget
+    policy: RetryPolicy
+    chance: random.Random
+
+    async def get(self, url: httpx.URL, headers: Mapping[str, str], limit: int) -> Answer:
+        """Return the answer, whatever its status, or the last one when "later" was told until the attempts were spent.
+
+        limit: bytes of a body of status 200; others may have SMALL_BYTES.
+        Raises RegistryUnreachable, CertificateRefused, BodyTooLarge, AnswerUnusable.
+        """
+        attempt = 1
+        while True:
+            asked = None
+            try:
+                answer = await self._once(url, headers, limit)
+            except httpx.TransportError as error:
+                pause = self.policy.pause(attempt, None, self.chance.random()) if is_worth_trying_again(error) else None
+                if pause is None:
+                    raise network_error(host_of(url), error) from error
+            else:
+                if not is_transient(answer.status, answer.body):
+                    return answer
+                asked = retry_after_seconds(answer.headers, time.time())
+                pause = self.policy.pause(attempt, asked, self.chance.random())
+                if pause is None:
+                    return answer
+            if asked:
+                self.budget.hold(asked)  # what it asked of one request, it asks of all
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    async def _once(self, url: httpx.URL, headers: Mapping[str, str], limit: int) -> Answer:
+        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": self.timeouts.as_dict()})
+        response = await self.transport.handle_async_request(request)
+        try:
+            async with asyncio.timeout((self.timeouts.read or 0) * _BODY_READ_TIMEOUTS or None):
+                body = await read_body(response, limit if response.status_code == 200 else SMALL_BYTES)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout("the body trickled in for too long", request=request) from error
+        finally:
+            await response.aclose()
+        return Answer(url, response.status_code, response.headers, body)

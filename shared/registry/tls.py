@@ -1,0 +1,27 @@
+"""How a connection trusts: the system's CAs and its own, or, where a person says so, anybody."""
+
+import ssl
+
+from shared.errors import PermanentError
+from shared.messages.connection_changed import Connection
+
+
+def tls_context(connection: Connection) -> ssl.SSLContext:
+    """Return the TLS settings for all hosts of a connection: registry, token service, storage.
+
+    Raises PermanentError (reason `ca_invalid`) if its CA is not PEM.
+    """
+    try:
+        context = ssl.create_default_context()
+        if connection.ca:
+            context.load_verify_locations(cadata=connection.ca)
+    except (ssl.SSLError, ValueError) as error:
+        raise PermanentError(
+            f"The CA of connection {connection.name} is not a certificate in PEM form. Give the file that starts "
+            "with -----BEGIN CERTIFICATE-----.",
+            reason="ca_invalid",
+        ) from error
+    if connection.skip_tls_verification:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,212 @@
+"""httpx over aiohttp: one request on a socket, every setting of the connection held.
+
+Why our own (README Decisions): httpx's own transport costs several times the CPU, and the published bridge to
+aiohttp ignores the keepalive limit and tells a refused connection from a full pool by no class.
+
+In order, a request waits for its turn (no time limit, no connection held), for a connection (pool timeout),
+for DNS, TCP and TLS (connect timeout), for the window (no time limit), and is written in that same tick.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Final
+
+import aiohttp
+import httpx
+from yarl import URL
+
+from shared.registry.budget import Budget
+from shared.registry.meter import count_request
+from shared.registry.pool import Place, Pool
+from shared.registry.window import Slot
+
+_MAX_LINE: Final = 16 * 1024
+"""Bytes of one header line: storage redirects carry long signatures."""
+
+_ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] = (
+    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
+    (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
+    (aiohttp.ClientConnectorError, httpx.ConnectError),
+    (aiohttp.ServerDisconnectedError, httpx.RemoteProtocolError),
+    (aiohttp.ClientPayloadError, httpx.RemoteProtocolError),
+    (aiohttp.ClientResponseError, httpx.RemoteProtocolError),
+    (aiohttp.ClientConnectionError, httpx.ReadError),
+    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
+    (aiohttp.ClientError, httpx.LocalProtocolError),
+)
+"""What aiohttp raises and what httpx calls it; the first that fits."""
+
+
+class RegistryTransport(httpx.AsyncBaseTransport):
+    """One registry's connections.
+
+    limits: the connection's three; max_keepalive_connections of each host (registry, token service, storage).
+    Connections above it are used once and closed, so that no more can ever be left idle.
+    """
+
+    def __init__(self, limits: httpx.Limits, tls: ssl.SSLContext, budget: Budget) -> None:
+        self._budget: Final = budget
+        kept = limits.max_keepalive_connections or 0 if limits.keepalive_expiry else 0
+        self._pool: Final = Pool(limits.max_connections or 1, kept)
+        self._kept: Final = _session(aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=limits.keepalive_expiry))
+        self._once: Final = _session(aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the answer, its body still to be read. Raises httpx.TransportError."""
+        timeouts: dict[str, float | None] = request.extensions["timeout"]
+        url = URL(str(request.url), encoded=True)
+        await self._budget.pace()
+        place = await self._place(request, timeouts.get("pool"))
+        try:
+            session = self._kept if place.kept else self._once
+            answer = await _Exchange(self._budget, timeouts).run(session, request, url)
+        except BaseException:
+            place.leave()
+            raise
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer, place), request=request)
+
+    async def aclose(self) -> None:
+        await self._kept.close()
+        await self._once.close()
+
+    async def _place(self, request: httpx.Request, timeout: float | None) -> Place:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._pool.enter(request.url.netloc)
+        except TimeoutError as error:
+            raise httpx.PoolTimeout("no connection became free") from error
+
+
+class _Exchange:
+    """One request, from connecting to the answer's headers; aiohttp's tracing calls tell where it is."""
+
+    def __init__(self, budget: Budget, timeouts: dict[str, float | None]) -> None:
+        self._budget = budget
+        self._timeouts = timeouts
+        self._loop = asyncio.get_running_loop()
+        self._deadline = asyncio.timeout(None)
+        self._expired: type[httpx.TransportError] = httpx.ConnectTimeout
+        self._slot: Slot | None = None
+
+    async def run(self, session: aiohttp.ClientSession, request: httpx.Request, url: URL) -> aiohttp.ClientResponse:
+        """Return the answer at its headers."""
+        with _as_httpx(self):
+            async with self._deadline:
+                answer = await session.request(
+                    request.method,
+                    url,
+                    headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
+                    data=self._written_in_time(request) if _has_body(request) else None,
+                    allow_redirects=False,
+                    timeout=aiohttp.ClientTimeout(sock_read=self._timeouts.get("read")),
+                    trace_request_ctx=self,
+                )
+        if self._slot:
+            self._budget.answered(self._slot)
+        return answer
+
+    def connecting(self) -> None:
+        """DNS, TCP and TLS begin: the connect timeout runs."""
+        self._limit(self._timeouts.get("connect"), httpx.ConnectTimeout)
+
+    def connected(self) -> None:
+        self._limit(None, httpx.ConnectTimeout)
+
+    async def before_write(self) -> None:
+        """Wait for the window; the caller writes in the tick this returns in."""
+        slot = self._slot = await self._budget.admit()
+        # Stamped a loop turn later: should the process be stopped right here, the stamp is late, never early.
+        self._loop.call_soon(self._budget.written, slot)
+        count_request()
+
+    @property
+    def expired(self) -> type[httpx.TransportError]:
+        """What it means that the deadline passed."""
+        return self._expired
+
+    def _limit(self, seconds: float | None, expired: type[httpx.TransportError]) -> None:
+        self._expired = expired
+        self._deadline.reschedule(None if seconds is None else self._loop.time() + seconds)
+
+    async def _written_in_time(self, request: httpx.Request) -> AsyncIterator[bytes]:
+        """Yield the body; aiohttp asks for more once the last piece fitted into the socket's buffer."""
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        async for chunk in request.stream:
+            self._limit(self._timeouts.get("write"), httpx.WriteTimeout)
+            yield chunk
+        self._limit(None, httpx.WriteTimeout)
+
+
+class _Body(httpx.AsyncByteStream):
+    """The answer's body; closing it gives the connection back."""
+
+    def __init__(self, answer: aiohttp.ClientResponse, place: Place) -> None:
+        self._answer = answer
+        self._place = place
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _as_httpx(None):
+            async for chunk in self._answer.content.iter_any():
+                yield chunk
+
+    async def aclose(self) -> None:
+        self._answer.close()  # a body not read to its end closes the socket; after the end it is back in the pool
+        self._place.leave()
+
+
+@contextmanager
+def _as_httpx(exchange: _Exchange | None) -> Iterator[None]:
+    """Raise httpx's errors for aiohttp's, the original as the cause."""
+    try:
+        yield
+    except aiohttp.ClientError as error:
+        raise next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))(str(error)) from error
+    except TimeoutError as error:
+        raise (exchange.expired if exchange else httpx.ReadTimeout)("timed out") from error
+
+
+def _has_body(request: httpx.Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
+def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        trace_configs=[_TRACE],
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+        max_line_size=_MAX_LINE,
+        max_field_size=_MAX_LINE,
+        timeout=aiohttp.ClientTimeout(total=None),
+    )
+
+
+def _trace() -> aiohttp.TraceConfig:
+    """Return the calls that lead from aiohttp to the request's `_Exchange`.
+
+    aiohttp awaits on_request_headers_sent right before the headers go to the socket, with the connection in
+    hand (tests/integration/registry holds it to that).
+    """
+    trace = aiohttp.TraceConfig()
+
+    async def connecting(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        context.trace_request_ctx.connecting()
+
+    async def connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        context.trace_request_ctx.connected()
+
+    async def before_write(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        await context.trace_request_ctx.before_write()
+
+    trace.on_connection_create_start.append(connecting)
+    trace.on_connection_create_end.append(connected)
+    trace.on_request_headers_sent.append(before_write)
+    return trace
+
+
+_TRACE: Final = _trace()
