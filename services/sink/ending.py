@@ -42,11 +42,16 @@ class Ending(Shape):
 
 @dataclass
 class ScanTally:
-    """One scan, counted from its messages in order."""
+    """One scan, counted from its messages in order.
+
+    expected: units that must be heard of; those of them that the catalog did not name are `absent` too.
+    waiting: expected and not heard of.  catalog_complete: None until the catalog is closed.
+    """
 
     context: ScanContext
     reason: str = ""
     expected: set[str] = field(default_factory=set)
+    absent: set[str] = field(default_factory=set)
     heard: dict[str, tuple[UnitOutcome, Counts]] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
     catalog_requests: dict[int, int] = field(default_factory=dict)
@@ -64,6 +69,7 @@ class ScanTally:
                 self.catalog_requests.setdefault(page, requests)
             case CatalogClosed(absent=absent, held=held, complete=complete):
                 self.expect((*absent, *held))
+                self.absent.update(absent, held)
                 for name in held:
                     self.hear(name, UnitOutcome.HELD, Counts())
                 if self.catalog_complete is None:
@@ -119,8 +125,11 @@ def tally_of(context: ScanContext, rows: Iterable[ScanUnitRow], before: int) -> 
                 tally.reason = row.reason
             case "catalog":
                 tally.catalog_requests[row.page] = row.requests
-            case "expected" | "absent":
+            case "expected":
                 tally.expect((row.repository,))
+            case "absent":
+                tally.expect((row.repository,))
+                tally.absent.add(row.repository)
             case "closed":
                 tally.catalog_complete = row.reason == "complete"
             case "timeout":

@@ -146,7 +146,7 @@ def _ending(tally: ScanTally, status: Status, facts: RegistryFacts, at: datetime
         status=status,
         reason=tally.reason,
         ended_at=at,
-        repositories=len(tally.expected),
+        repositories=len(tally.expected - tally.absent),
         counts=tally.counts(),
     )
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import ProducerFenced
 
 from services.sink.decide import Fuse
 from services.sink.listings import Listings
@@ -110,7 +111,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             return
         done, late = await asyncio.wait(tasks, timeout=self._settings.drain_seconds)
         for task in done:
-            if error := task.exception():
+            error = task.exception()
+            if error and not isinstance(error, ProducerFenced):  # fenced: it was no longer ours
                 self._failed.append(error)
         for task in late:
             task.cancel()

@@ -39,9 +39,12 @@ def _field(value: object) -> str:
 
 
 def configure_logs(level: str) -> None:
-    """Send our logs to stderr from `level` on; libraries speak from warnings on, Kafka's client from errors on."""
+    """Send our logs to stderr from `level` on.
+
+    The libraries are silent: what they log they also raise, or try again until it works.
+    """
     logging.basicConfig(
         level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(message)s", force=True
     )
     for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -42,3 +42,12 @@ async def unfinished_scans(engine: Engine) -> list[tuple[str, int]]:
         """
     )
     return [(registry, scan) for registry, scan in found.rows]
+
+
+async def pages_stored(engine: Engine, registry: str, scan: int) -> int:
+    """Return how many pages of a scan's readings are staged: a measure of progress between its units."""
+    found = await engine.query(
+        "SELECT count() FROM listing_pages WHERE registry = {registry:String} AND scan = {scan:UInt64}",
+        {"registry": registry, "scan": scan},
+    )
+    return int(found.rows[0][0])

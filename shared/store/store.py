@@ -76,6 +76,10 @@ class Store:
         """Return (registry, scan) of scans started and not ended."""
         return await scan_reads.unfinished_scans(self._engine)
 
+    async def pages_stored(self, registry: str, scan: int) -> int:
+        """Return how many pages of a scan's readings are staged."""
+        return await scan_reads.pages_stored(self._engine, registry, scan)
+
     async def known_repositories(self, registry: str) -> set[str]:
         """Return repositories whose last listing found them, or that have any present tag or image."""
         return await known.known_repositories(self._engine, registry)

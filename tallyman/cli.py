@@ -1,0 +1,221 @@
+"""The command line, `tallyman`. Exit codes: 0 well, 1 an error, 2 wrong usage or setting, 3 partial, 4 failed."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import typer
+
+from shared.connections.rules import ConnectionInvalid
+from shared.errors import SettingsError, TallymanError
+from shared.messages.connection_changed import AuthType
+from shared.observability.logs import configure_logs
+from shared.settings import Settings, load_settings
+from tallyman import commands
+from tallyman.output import Format
+
+T = TypeVar("T")
+
+EXIT_ERROR: Final = 1
+EXIT_USAGE: Final = 2
+
+app = typer.Typer(
+    name="tallyman",
+    help="Tallyman keeps count of every container image in every registry you run.\n\n"
+    "Start with `tallyman run --load sample`, or load a registry of yours: "
+    "`tallyman load https://registry.example.com`. Then ask: `tallyman images`, `tallyman events`, "
+    '`tallyman sql "SELECT …"`.\n\n'
+    "Exit codes: 0 well, 1 an error, 2 wrong usage or setting, 3 a load that is partial, 4 a load that failed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Folder of the embedded broker and store. [default: TALLYMAN_DATA, else ./data]"
+    ),
+]
+Form = Annotated[Format, typer.Option("--format", help="How rows are printed.")]
+Registry = Annotated[str | None, typer.Option("--registry", metavar="NAME", help="Only this registry.")]
+Repository = Annotated[
+    str | None, typer.Option("--repository", metavar="GLOB", help="Only repositories like this; * and ? as in a shell.")
+]
+Architecture = Annotated[str | None, typer.Option("--architecture", metavar="ARCH", help="Only this one, as amd64.")]
+
+
+@app.command()
+def run(
+    data: Data = None,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Serve health and status over HTTP there too.")
+    ] = None,
+    load: Annotated[
+        str | None,
+        typer.Option(
+            "--load",
+            metavar="sample|HOST",
+            help="Load this registry first: `sample` is a bundled one; user name and password from "
+            "TALLYMAN_USERNAME and TALLYMAN_PASSWORD.",
+        ),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="With --load: stop after the summary, with load's exit code.")
+    ] = False,
+) -> None:
+    """Run all services until Ctrl-C."""
+    _finish(commands.run(_settings(data), listen, load, once=once))
+
+
+@app.command()
+def load(
+    host: Annotated[str, typer.Argument(help="The registry with its protocol, https://registry.example.com.")],
+    name: Annotated[str | None, typer.Option(help="What to call it. [default: its host name]")] = None,
+    auth: Annotated[
+        AuthType | None, typer.Option(help="How to sign in; bearer shows the password to the registry's token service.")
+    ] = None,
+    username: Annotated[str | None, typer.Option(help="User name.")] = None,
+    password_stdin: Annotated[
+        bool,
+        typer.Option(
+            "--password-stdin", help="Read the password from standard input, so that no list of processes shows it."
+        ),
+    ] = False,
+    page_size: Annotated[int | None, typer.Option(help="Entries asked of a catalog or tag page.")] = None,
+    max_connections: Annotated[int | None, typer.Option(help="Connections open at once, at most.")] = None,
+    max_rps: Annotated[int | None, typer.Option(help="Requests in any one second, at most.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not check the registry's certificate. --ca is safer.")
+    ] = False,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM file of the CA to trust for this registry.")
+    ] = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Believe it when most of the tags or repositories are gone.")
+    ] = False,
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+) -> None:
+    """Load a registry once. Loading the same host again is a second scan of the same registry.
+
+    Settings that are left out keep the value they had. Exit codes: 0 complete, 3 partial, 4 failed, 2 wrong usage.
+    """
+    wanted = commands.connection_settings(
+        name=name,
+        auth_type=auth,
+        username=username,
+        page_size=page_size,
+        max_connections=max_connections,
+        max_rps=max_rps,
+        skip_tls_verification=insecure or None,
+        ca=_read_ca(ca),
+    )
+    password = _read_password() if password_stdin else None
+    _finish(commands.load(_settings(data), host, wanted, password, allow_empty=allow_empty, as_json=as_json))
+
+
+@app.command()
+def images(
+    registry: Registry = None,
+    repository: Repository = None,
+    architecture: Architecture = None,
+    form: Form = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Show the images present now."""
+    order = ("registry", "repository", "digest")
+    _finish(commands.show(_settings(data), "images", form, order, registry, repository, architecture))
+
+
+@app.command()
+def tags(
+    registry: Registry = None,
+    repository: Repository = None,
+    architecture: Architecture = None,
+    form: Form = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Show the tags present now, with what they point to."""
+    order = ("registry", "repository", "tag")
+    _finish(commands.show(_settings(data), "tags", form, order, registry, repository, architecture))
+
+
+@app.command()
+def scans(registry: Registry = None, form: Form = Format.TABLE, data: Data = None) -> None:
+    """Show the scans, the newest first."""
+    _finish(commands.show(_settings(data), "scans", form, ("started_at DESC",), registry))
+
+
+@app.command()
+def events(
+    form: Annotated[Format, typer.Option("--format", help="table or jsonl.")] = Format.TABLE,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with events as they come, until Ctrl-C.")] = False,
+    data: Data = None,
+) -> None:
+    """Show the events from the beginning to the end."""
+    if form is Format.CSV:
+        raise typer.BadParameter("events are printed as table or jsonl", param_hint="--format")
+    _finish(commands.events(_settings(data), form, follow=follow))
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One read-only statement.")],
+    form: Form = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """Ask the inventory in SQL: `tallyman sql "SELECT architecture, count() FROM current_images GROUP BY 1"`."""
+    _finish(commands.sql(_settings(data), statement, form))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _settings(data: Path | None) -> Settings:
+    try:
+        settings = load_settings(**({"data": data} if data is not None else {}))
+    except SettingsError as error:
+        _fail(error)
+    configure_logs(settings.log_level)
+    return settings
+
+
+def _finish(command: Coroutine[Any, Any, int]) -> None:
+    """Run a command to its end and leave with its exit code."""
+    try:
+        code = asyncio.run(command)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has had enough; nothing more to say
+        code = 0
+    except TallymanError as error:
+        _fail(error)
+    raise typer.Exit(code)
+
+
+def _fail(error: TallymanError) -> Any:
+    typer.echo(f"tallyman: {error}", err=True)
+    raise typer.Exit(EXIT_USAGE if isinstance(error, SettingsError | ConnectionInvalid) else EXIT_ERROR)
+
+
+def _read_ca(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} is not a readable PEM file", param_hint="--ca") from error
+
+
+def _read_password() -> str:
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise typer.BadParameter("nothing came on standard input", param_hint="--password-stdin")
+    return password

@@ -1,0 +1,104 @@
+"""`tallyman events`: the public topic, read committed, from the beginning."""
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from shared.errors import SettingsError
+from shared.messages.topics import IMAGE_EVENTS
+from shared.pipeline.kafka import client_options
+from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
+from shared.settings import Settings
+from tallyman.door import Door
+from tallyman.output import Format
+from tallyman.system import running_broker
+
+_POLL_MS: Final = 500
+_ATTRIBUTE: Final = "ce_"
+
+
+async def events(settings: Settings, form: Format, *, follow: bool) -> int:
+    """Print the events, oldest first within each image; with `follow` go on until stopped. Return 0."""
+    async with _kafka(settings) as ready:
+        async for record in _records(ready, follow=follow):
+            event = _event(record)
+            line = json.dumps(event, ensure_ascii=False) if form is Format.JSONL else _line(event)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    return 0
+
+
+@asynccontextmanager
+async def _kafka(settings: Settings) -> AsyncIterator[Settings]:
+    if settings.kafka is None and (door := await Door.find(settings.data)):
+        yield settings.model_copy(update={"kafka": door.kafka})
+        return
+    if settings.kafka is None and not (settings.data / "kafka").is_dir():
+        raise SettingsError(
+            f"There are no events in {settings.data} yet: load a registry first (tallyman load "
+            "https://registry.example.com), or name the folder that has them with --data."
+        )
+    async with running_broker(settings) as ready:
+        yield ready
+
+
+async def _records(settings: Settings, *, follow: bool) -> AsyncIterator[ConsumerRecord]:
+    consumer = AIOKafkaConsumer(
+        **client_options(settings),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+    )
+    await consumer.start()
+    try:
+        name = topic_name(settings, IMAGE_EVENTS)
+        sources = [TopicPartition(name, number) for number in sorted(await _partitions(consumer, name))]
+        consumer.assign(sources)
+        ends = await consumer.end_offsets(sources)
+        while follow or await _behind(consumer, ends):
+            batch = await consumer.getmany(timeout_ms=_POLL_MS)
+            for record in sorted((r for records in batch.values() for r in records), key=lambda r: r.timestamp):
+                yield record
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, name: str) -> set[int]:
+    await consumer.topics()  # fetches all metadata
+    return consumer.partitions_for_topic(name) or set()
+
+
+async def _behind(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    return any([await consumer.position(source) < end for source, end in ends.items()])
+
+
+def _event(record: ConsumerRecord) -> dict[str, Any]:
+    """Return the event in CloudEvents' JSON form."""
+    attributes = {
+        name.removeprefix(_ATTRIBUTE): value.decode() for name, value in record.headers if name.startswith(_ATTRIBUTE)
+    }
+    return {**attributes, "datacontenttype": "application/json", "data": json.loads(record.value)}
+
+
+def _line(event: dict[str, Any]) -> str:
+    data = event["data"]
+    kind = event["type"].removeprefix("dev.tallyman.")
+    time = event["time"][:19].replace("T", " ")
+    return f"{time}  {kind:17}  {data['registry']}  {event['subject']}{_more(data)}"
+
+
+def _more(data: dict[str, Any]) -> str:
+    """Return what a line says beside the subject: where a tag went, an image's platform, how a scan ended."""
+    if "platform" in data:
+        return "  " + "/".join(part for part in (data["platform"]["os"], data["platform"]["architecture"]) if part)
+    if "from" in data:
+        return f"  {_short(data['from'])} → {_short(data['to'])}"
+    return f"  {data['status']}" if "status" in data else ""
+
+
+def _short(digest: str | None) -> str:
+    return digest[:19] if digest else "(none)"

@@ -1,0 +1,63 @@
+"""Where commands read: the service that runs on the data folder, else the store itself."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Protocol
+
+from shared.errors import SettingsError
+from shared.pipeline.data_lock import DataLock
+from shared.settings import Settings
+from shared.store.store import Store
+from tallyman.door import Door
+
+Answer = tuple[Sequence[str], AsyncIterator[Sequence[Any]]]
+
+
+class Reads(Protocol):
+    """Answers read-only statements with columns and rows."""
+
+    def select(self, sql: str) -> AbstractAsyncContextManager[Answer]: ...
+
+
+class _Direct:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def select(self, sql: str) -> AsyncIterator[Answer]:
+        async with self._store.select(sql) as selection:
+            yield selection.columns, selection.rows
+
+
+@asynccontextmanager
+async def open_reading(settings: Settings) -> AsyncIterator[Reads]:
+    """Yield what answers statements.
+
+    Raises SettingsError where nothing was ever loaded into the data folder, DataLocked where a service has it that
+    does not answer.
+    """
+    if settings.clickhouse is None:
+        if door := await Door.find(settings.data):
+            yield door
+            return
+        if not (settings.data / "clickhouse").is_dir():
+            raise SettingsError(
+                f"There is no inventory in {settings.data} yet: load a registry first (tallyman load "
+                "https://registry.example.com), or name the folder that has one with --data."
+            )
+        with DataLock(settings.data):
+            async with _opened(settings) as store:
+                yield _Direct(store)
+        return
+    async with _opened(settings) as store:
+        yield _Direct(store)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[Store]:
+    store = await Store.open(settings)
+    try:
+        await store.migrate()
+        yield store
+    finally:
+        await store.close()
