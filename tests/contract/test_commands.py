@@ -1,5 +1,6 @@
 """The Makefile does what the README promises."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -48,6 +49,11 @@ def test_run_passes_on_what_it_was_given(words: tuple[str, ...], arguments: str)
 def test_the_test_command_sets_itself_up_and_asks_for_missing_parts_first() -> None:
     planned = _make("-n", "test")
     assert planned.index("tests.support.prerequisites") < planned.index("-m pytest")
+
+
+def test_every_module_that_a_command_starts_is_there() -> None:
+    started = set(re.findall(r"/python -m ([\w.]+)", MAKEFILE))
+    assert [name for name in sorted(started) if not importlib.util.find_spec(name)] == []
 
 
 def test_continuous_integration_runs_the_same_two_commands() -> None:

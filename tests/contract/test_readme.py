@@ -1,6 +1,9 @@
 """The README says nothing that is not so."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from shared.settings import Settings
 from tests.contract.source_tree import ROOT, tracked_files
@@ -27,6 +30,13 @@ def test_every_make_command_it_names_exists() -> None:
     named = set(re.findall(r"`make ([a-z-]+)|^make ([a-z-]+)", TEXT, re.MULTILINE))
     assert {first or second for first, second in named} <= HELPED.keys()
     assert {"run", "test"} <= {first or second for first, second in named}
+
+
+def test_every_command_of_the_command_line_it_names_exists() -> None:
+    named = set(re.findall(r"(?:`|^    |bin/)tallyman ([a-z-]+)|run --rm cli ([a-z-]+)", TEXT, re.MULTILINE))
+    tallyman = Path(sys.executable).with_name("tallyman")
+    told = subprocess.run([tallyman, "--help"], check=True, capture_output=True, text=True).stdout
+    assert {first or second for first, second in named} <= set(re.findall(r"[a-z-]+", told))
 
 
 def test_every_file_it_links_to_exists() -> None:
