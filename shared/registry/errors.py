@@ -4,8 +4,6 @@ No text holds a credential, a token, a header value or words of the registry's o
 repositories and tags, and numbers.
 """
 
-# ruff: noqa: N818  # the names say what happened, as a stage reads them in an except clause
-
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final

@@ -108,8 +108,9 @@ def next_cursor(
             "TALLYMAN_LISTING_PAGES if the registry really is that large.",
             reason="pages_endless",
         )
-    by_name = parameter == "last" and names[-1:] == (value,)
-    before = names[-2] if len(names) > 1 else current.value if current and current.by_name else None
+    can_look_back = len(names) > 1 or current is None or current.by_name
+    by_name = parameter == "last" and names[-1:] == (value,) and can_look_back
+    before = names[-2] if len(names) > 1 else current.value if current else None
     return Cursor(parameter, value, before, page, by_name)
 
 

@@ -89,7 +89,7 @@ class Tokens:
         parameters += [("scope", part) for part in scope.split()]
         if self._credentials:
             parameters.append(("account", self._credentials.username))
-        url = service.realm.copy_merge_params(httpx.QueryParams(parameters))
+        url = service.realm.copy_merge_params(httpx.QueryParams(tuple(parameters)))
 
         async def get(authorization: str | None) -> Answer:
             headers = {"Authorization": authorization} if authorization else {}

@@ -98,7 +98,7 @@ class _Exchange:
                 answer = await session.request(
                     request.method,
                     url,
-                    headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw],
+                    headers=_headers(request),
                     data=self._written_in_time(request) if _has_body(request) else None,
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(sock_read=self._timeouts.get("read")),
@@ -166,6 +166,11 @@ def _as_httpx(exchange: _Exchange | None) -> Iterator[None]:
         raise next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))(str(error)) from error
     except TimeoutError as error:
         raise (exchange.expired if exchange else httpx.ReadTimeout)("timed out") from error
+
+
+def _headers(request: httpx.Request) -> list[tuple[str, str]]:
+    raw = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+    return [pair for pair in raw if pair[0].lower() != "transfer-encoding"]  # aiohttp's own affair
 
 
 def _has_body(request: httpx.Request) -> bool:
