@@ -28,7 +28,7 @@ broker would leave a hole in the producer's sequence."""
 _UNACKNOWLEDGED: Final = 256
 
 
-class BrokerRefused(TallymanError):  # noqa: N818  # says what has happened
+class BrokerRefused(TallymanError):
     """Kafka refused us, and would again: the process has to end, and nothing more is committed."""
 
     def __init__(self, what: str, error: Exception) -> None:

@@ -58,13 +58,13 @@ class StageStats:
 class Pace:
     """The loop's own times, all in seconds.
 
-    commit: between two commits.  poll: the longest one poll waits.  session: a silent member is given up after it.
+    commit: between two commits.  poll: the longest one poll waits, and so a paused partition that has room again.
+    session: a silent member is given up after it.  backoff: before the second try of a message.
     max_poll: a member that polls this rarely is given up; it bounds no handler, since polling never stops.
-    backoff: before the second try of a message.
     """
 
     commit: float = 1.0
-    poll: float = 0.5
+    poll: float = 0.05
     session: float = 10.0
     max_poll: float = 300.0
     backoff: float = 1.0
@@ -73,7 +73,7 @@ class Pace:
 PACE: Final = Pace()
 
 
-class StageStopped(TallymanError):  # noqa: N818  # says what has happened
+class StageStopped(TallymanError):
     """So many unexpected errors in a row that the fault must be ours: the stage stops, none of them committed."""
 
     def __init__(self, stage: str, errors: int, last: BaseException) -> None:

@@ -21,7 +21,6 @@ class Holding:
     tracker: OffsetTracker = field(default_factory=OffsetTracker)
     at_work: set[asyncio.Task[None]] = field(default_factory=set)
     committed: int | None = None
-    paused: bool = False
     closed: bool = False
 
 

@@ -16,7 +16,7 @@ from shared.pipeline.dispatch import Dispatch
 from shared.pipeline.outputs import BrokerRefused, Outputs
 from shared.pipeline.retries import backoff_seconds
 from shared.pipeline.salvage import salvage
-from shared.pipeline.stage import Pace, Stage, StageStats, StageStopped
+from shared.pipeline.stage import Stage, StageStats, StageStopped
 from shared.pipeline.suspects import Suspects
 from shared.pipeline.work import Holding, Work
 from shared.settings import Settings
@@ -30,7 +30,7 @@ _LAST_CALL_SECONDS = 5.0
 class Workbench(Generic[M]):
     """Works a stage's messages.
 
-    settled: told of a partition whenever one of its messages is over, done or not.
+    first_backoff: seconds before a message's second try.
     chance: a random number in [0, 1), for jitter.
     failed: ends with the error for which the stage cannot go on: StageStopped, BrokerRefused, or a fault of the loop.
     """
@@ -42,8 +42,7 @@ class Workbench(Generic[M]):
         settings: Settings,
         *,
         stats: StageStats,
-        pace: Pace,
-        settled: Callable[[Holding], None],
+        first_backoff: float,
         chance: Callable[[], float],
     ) -> None:
         self._stage = stage
@@ -51,8 +50,7 @@ class Workbench(Generic[M]):
         self._attempts = settings.attempts
         self._errors_in_a_row = settings.errors_in_a_row
         self._stats = stats
-        self._backoff = pace.backoff
-        self._settled = settled
+        self._first_backoff = first_backoff
         self._chance = chance
         self._log = Log(stage.name)
         self._dispatch: Dispatch[Work] = Dispatch(settings.stage_concurrency, settings.registry_concurrency)
@@ -126,7 +124,6 @@ class Workbench(Generic[M]):
             self._stats.working -= 1
             if not rests:
                 self._dispatch.finish(work)
-            self._settled(work.holding)
             self.start()
 
     async def _worked(self, work: Work) -> bool:
@@ -166,7 +163,7 @@ class Workbench(Generic[M]):
             return False
         if work.holding.closed:
             return False
-        seconds = backoff_seconds(self._backoff, work.failures, error.retry_after_seconds, self._chance())
+        seconds = backoff_seconds(self._first_backoff, work.failures, error.retry_after_seconds, self._chance())
         self._log.warning(
             "message failed, trying again", **work.told(), reason=error.reason, error=error, seconds=round(seconds, 1)
         )
@@ -205,7 +202,6 @@ class Workbench(Generic[M]):
         await self._outputs.bury(work.record, error)
         work.done()
         self._stats.given_up += 1
-        self._settled(work.holding)
 
     def _instead(self, work: Work, error: TallymanError) -> Iterable[Message]:
         if work.unreadable is None:

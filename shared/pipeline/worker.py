@@ -9,7 +9,7 @@ import random
 from collections.abc import Collection, Iterable
 from typing import Any, Final, Generic, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.messages.model import Message
@@ -30,11 +30,13 @@ _MARGIN_SECONDS: Final = 10.0
 """What a rebalance gets beyond the drain: for cancelled work, the last commit, and joining again."""
 
 _FETCH_BYTES: Final = 256 * 1024
-"""Of a partition at once; pausing throws away what was fetched and not taken."""
+"""Of a partition at once: what is kept of it, beyond the buffer, while it is paused."""
 
 _SPAN: Final = 10
 """A partition is paused too when this many times its buffer would come again after a crash: one slow message must
 not make us remember every later one."""
+
+_NO_PARTITION: Final = -1
 
 
 async def run_stage(
@@ -66,16 +68,15 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         self._stage = stage
         self._buffer = settings.buffer_messages
         self._drain_seconds = settings.drain_seconds
-        self._pace = pace
+        self._poll_ms = int(pace.poll * 1000)
+        self._commit_seconds = pace.commit
         self._topic = topic_name(settings, stage.source)
         self._log = Log(stage.name)
         self._holdings: dict[TopicPartition, Holding] = {}
         self._releasing = asyncio.Lock()
         self._committing = asyncio.Lock()
         self._consumer = AIOKafkaConsumer(**consumer_options(stage.name, settings, pace))
-        self._bench = Workbench(
-            stage, outputs, settings, stats=stats, pace=pace, settled=self._settled, chance=random.random
-        )
+        self._bench = Workbench(stage, outputs, settings, stats=stats, first_backoff=pace.backoff, chance=random.random)
 
     async def run(self, stop: asyncio.Event) -> None:
         polling = asyncio.create_task(self._poll())
@@ -109,35 +110,35 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         self._consumer.subscribe([self._topic], listener=self)
         await self._consumer.start()
         while True:
+            partitions, most = self._room()
             # Nothing may be awaited between getting records and taking them in: a rebalance could come between.
-            fetched = await self._consumer.getmany(timeout_ms=int(self._pace.poll * 1000), max_records=self._room())
+            fetched = await self._consumer.getmany(*partitions, timeout_ms=self._poll_ms, max_records=most)
             for partition, records in fetched.items():
-                self._take_in(partition, records)
+                holding = self._holdings.setdefault(partition, Holding(partition))
+                for record in records:
+                    self._bench.receive(record, holding)
             self._bench.start()
 
-    def _take_in(self, partition: TopicPartition, records: Iterable[ConsumerRecord]) -> None:
-        holding = self._holdings.setdefault(partition, Holding(partition))
-        for record in records:
-            self._bench.receive(record, holding)
-        if holding.tracker.undone >= self._buffer or holding.tracker.span >= self._buffer * _SPAN:
-            self._consumer.pause(partition)
-            holding.paused = True
+    def _room(self) -> tuple[list[TopicPartition], int]:
+        """Return the partitions that can take more, and how many messages each of them can take.
 
-    def _room(self) -> int:
-        """How many messages may be taken at once without any partition holding more than its buffer."""
-        open_ones = (holding for holding in self._holdings.values() if not holding.paused)
-        return max(1, self._buffer - max((holding.tracker.undone for holding in open_ones), default=0))
+        The others pause. (aiokafka's own pause would throw away what it has fetched of them, and fetch it again.)
+        """
+        rooms = {partition: self._room_of(partition) for partition in self._consumer.assignment()}
+        partitions = [partition for partition, room in rooms.items() if room > 0]
+        if not partitions:  # polling goes on all the same, or the group would give us up
+            return [TopicPartition(self._topic, _NO_PARTITION)], 1
+        return partitions, min(rooms[partition] for partition in partitions)
 
-    def _settled(self, holding: Holding) -> None:
-        tracker = holding.tracker
-        low = tracker.undone <= self._buffer // 2 and tracker.span < self._buffer * _SPAN
-        if holding.paused and low and not holding.closed and holding.partition in self._consumer.assignment():
-            holding.paused = False
-            self._consumer.resume(holding.partition)
+    def _room_of(self, partition: TopicPartition) -> int:
+        holding = self._holdings.get(partition)
+        if holding is None:
+            return self._buffer
+        return min(self._buffer - holding.tracker.undone, self._buffer * _SPAN - holding.tracker.span)
 
     async def _keep_committing(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.commit)
+            await asyncio.sleep(self._commit_seconds)
             await self._commit()
 
     async def _commit(self) -> None:
