@@ -38,7 +38,7 @@ async def run(stop: asyncio.Event) -> None:
         connections = ConnectionsView(topic)
         await connections.start()
         stack.push_async_callback(connections.stop)
-        clients = RegistryClients()
+        clients = RegistryClients(settings)
         stack.push_async_callback(clients.close)
         window = Window(time.monotonic, settings.stall_seconds)
         await stack.enter_async_context(progress_heard(settings, window.hear, stop))

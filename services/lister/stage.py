@@ -1,6 +1,6 @@
 """The catalog lister: a scan's request in, the repositories to be listed out."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -120,18 +120,15 @@ class _Lister:
             except TallymanError as error:
                 yield _unread(context, page, failure(_CATALOG, error), requests=meter.requests)
                 return
+            cursor = answer.cursor
             names = [name for name in dict.fromkeys(answer.names) if name not in seen]
             seen.update(names)
-            requests = meter.requests
-            for start in range(0, max(1, len(names)), NAMES_PER_PAGE):
-                part = tuple(names[start : start + NAMES_PER_PAGE])
-                for name in part:
+            for told in _pages(names, page, last=cursor is None, requests=meter.requests):
+                for name in told.names:
                     yield await self._sent_on(context, connection, name)
-                last = answer.cursor is None and start + NAMES_PER_PAGE >= len(names)
-                proves = not connection.repositories  # a list of one's own says nothing of what is not on it
-                yield _told(context, CatalogPage(page=page, names=part, last=last, proves=proves, requests=requests))
-                page, requests = page + 1, 0
-            cursor = answer.cursor
+                # A list of the connection's own says nothing of what is not on it.
+                yield _told(context, told.model_copy(update={"proves": not connection.repositories}))
+                page = told.page + 1
             if cursor is None:
                 return
             if answers == ANSWERS_PER_MESSAGE or len(seen) >= NAMES_PER_MESSAGE:
@@ -164,6 +161,15 @@ def _first_page(request: ScanRequested) -> int:
 
 def _told(context: ScanContext, progress: Progress) -> ScanProgressed:
     return ScanProgressed(context=context, progress=progress)
+
+
+def _pages(names: Sequence[str], first: int, *, last: bool, requests: int) -> Iterator[CatalogPage]:
+    """Yield the names of an answer in pages, numbered from `first`; with `last`, the last one closes the catalog."""
+    for start in range(0, max(1, len(names)), NAMES_PER_PAGE):
+        end = start + NAMES_PER_PAGE
+        part = tuple(names[start:end])
+        yield CatalogPage(page=first, names=part, last=last and end >= len(names), requests=requests)
+        first, requests = first + 1, 0
 
 
 def _unread(context: ScanContext, page: int, why: Failure, requests: int = 0) -> ScanProgressed:

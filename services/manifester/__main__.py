@@ -36,7 +36,7 @@ async def run(stop: asyncio.Event) -> None:
         connections = ConnectionsView(topic)
         await connections.start()
         stack.push_async_callback(connections.stop)
-        clients = RegistryClients()
+        clients = RegistryClients(settings)
         stack.push_async_callback(clients.close)
         store = await Store.open(settings)
         stack.push_async_callback(store.close)

@@ -35,7 +35,7 @@ async def run(stop: asyncio.Event) -> None:
         connections = ConnectionsView(topic)
         await connections.start()
         stack.push_async_callback(connections.stop)
-        clients = RegistryClients()
+        clients = RegistryClients(settings)
         stack.push_async_callback(clients.close)
         access = RegistryAccess(connections, Secrets.of(settings), clients)
         await run_stage(tagger_stage(access, lambda: token_hex(8)), settings, stop)

@@ -1,0 +1,1 @@
+"""The lister's rules, and its handler over registries held in memory."""
