@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
+_LOG_LEVEL: Final = "warning"
+"""A person at a terminal is told of what goes wrong; TALLYMAN_LOG_LEVEL=info tells more."""
 
 app = typer.Typer(
     name="tallyman",
@@ -182,7 +184,8 @@ def _settings(data: Path | None) -> Settings:
         settings = load_settings(**({"data": data} if data is not None else {}))
     except SettingsError as error:
         _fail(error)
-    configure_logs(settings.log_level)
+    chosen = "log_level" in settings.model_fields_set
+    configure_logs(settings.log_level if chosen else _LOG_LEVEL)
     return settings
 
 

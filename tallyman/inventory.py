@@ -4,6 +4,16 @@ from typing import Final
 
 VIEWS: Final = {"images": "current_images", "tags": "current_tags", "artifacts": "current_artifacts", "scans": "scans"}
 
+_PLATFORM: Final = "arrayStringConcat(arrayFilter(p -> p != '', [os, architecture, variant]), '/') AS platform"
+TABLE_COLUMNS: Final = {
+    "images": f"registry, repository, digest, {_PLATFORM}, formatReadableSize(size_bytes) AS size, tags",
+    "tags": "registry, repository, tag, digest, kind, platforms",
+    "artifacts": "registry, repository, digest, artifact_type, tags",
+    "scans": "scan_id AS scan, registry, status, formatDateTime(started_at, '%F %T') AS started, repositories, tags, "
+    "images, discovered, removed, failed, requests",
+}
+"""What a table on a terminal has room for; jsonl and csv have all columns."""
+
 
 def statement(
     view: str,
@@ -12,6 +22,7 @@ def statement(
     repository: str | None = None,
     architecture: str | None = None,
     order: tuple[str, ...],
+    columns: str = "*",
 ) -> str:
     """Return the SELECT of a public view's rows.
 
@@ -28,7 +39,7 @@ def statement(
     elif architecture is not None:
         where.append(f"architecture = {quoted(architecture)}")
     condition = f" WHERE {' AND '.join(where)}" if where else ""
-    return f"SELECT * FROM {view}{condition} ORDER BY {', '.join(order)}"
+    return f"SELECT {columns} FROM {view}{condition} ORDER BY {', '.join(order)}"
 
 
 def quoted(text: str) -> str:

@@ -17,6 +17,8 @@ from rich.text import Text
 _TABLE_ROWS: Final = 10_000
 """A table is laid out whole; more rows than this are for jsonl or csv."""
 
+_PIPE_WIDTH: Final = 1000
+
 
 class Format(StrEnum):
     """How rows are printed."""
@@ -47,7 +49,7 @@ def plain(value: Any) -> Any:
 async def print_rows(
     form: Format, columns: Sequence[str], rows: AsyncIterator[Sequence[Any]], out: TextIO | None = None
 ) -> int:
-    """Print rows as they come and return how many there were. A table wider than the terminal is folded."""
+    """Print rows as they come and return how many there were. A table on a terminal is cut to its width."""
     out = out or sys.stdout
     match form:
         case Format.JSONL:
@@ -77,12 +79,12 @@ async def _print_csv(columns: Sequence[str], rows: AsyncIterator[Sequence[Any]],
 async def _print_table(columns: Sequence[str], rows: AsyncIterator[Sequence[Any]], out: TextIO) -> int:
     table, count = Table(box=None, pad_edge=False, header_style="bold"), 0
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="ellipsis", no_wrap=True)
     async for row in rows:
         if count < _TABLE_ROWS:
             table.add_row(*(Text(_short(_cell(value))) for value in row))
         count += 1
-    console = Console(file=out)
+    console = Console(file=out, width=None if out.isatty() else _PIPE_WIDTH)
     console.print(table)
     left_out = f", {count - _TABLE_ROWS} not shown: use --format jsonl" if count > _TABLE_ROWS else ""
     Console(stderr=True, highlight=False).print(f"{count} {'row' if count == 1 else 'rows'}{left_out}")

@@ -56,7 +56,7 @@ async def _records(settings: Settings, *, follow: bool) -> AsyncIterator[Consume
     await consumer.start()
     try:
         name = topic_name(settings, IMAGE_EVENTS)
-        sources = [TopicPartition(name, number) for number in sorted(await _partitions(consumer, name))]
+        sources = [TopicPartition(name, number) for number in range(settings.partitions)]
         consumer.assign(sources)
         ends = await consumer.end_offsets(sources)
         while follow or await _behind(consumer, ends):
@@ -65,11 +65,6 @@ async def _records(settings: Settings, *, follow: bool) -> AsyncIterator[Consume
                 yield record
     finally:
         await consumer.stop()
-
-
-async def _partitions(consumer: AIOKafkaConsumer, name: str) -> set[int]:
-    await consumer.topics()  # fetches all metadata
-    return consumer.partitions_for_topic(name) or set()
 
 
 async def _behind(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:

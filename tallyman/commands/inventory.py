@@ -1,7 +1,7 @@
 """`tallyman images`, `tags`, `scans`, `sql`."""
 
 from shared.settings import Settings
-from tallyman.inventory import VIEWS, statement
+from tallyman.inventory import TABLE_COLUMNS, VIEWS, statement
 from tallyman.output import Format, print_rows
 from tallyman.reading import open_reading
 
@@ -16,7 +16,15 @@ async def show(
     architecture: str | None = None,
 ) -> int:
     """Print a public view's rows, filtered; return 0."""
-    select = statement(VIEWS[what], registry=registry, repository=repository, architecture=architecture, order=order)
+    columns = TABLE_COLUMNS[what] if form is Format.TABLE else "*"
+    select = statement(
+        VIEWS[what],
+        registry=registry,
+        repository=repository,
+        architecture=architecture,
+        order=order,
+        columns=columns,
+    )
     return await sql(settings, select, form)
 
 
