@@ -42,14 +42,14 @@ class ConnectionSettings(TypedDict, total=False):
     repositories: tuple[str, ...]
 
 
-class ConnectionInvalid(PermanentError):  # noqa: N818  # says what has happened
+class ConnectionInvalid(PermanentError):  # says what has happened
     """A setting is wrong, or two contradict each other."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, reason="connection_invalid")
 
 
-class NameTaken(PermanentError):  # noqa: N818  # says what has happened
+class NameTaken(PermanentError):  # says what has happened
     """Another connection has the name."""
 
     def __init__(self, other: Connection) -> None:
@@ -58,7 +58,7 @@ class NameTaken(PermanentError):  # noqa: N818  # says what has happened
         )
 
 
-class StaleEdit(PermanentError):  # noqa: N818  # says what has happened
+class StaleEdit(PermanentError):  # says what has happened
     """Somebody else saved the connection since it was read."""
 
     def __init__(self, current: Connection) -> None:
@@ -69,7 +69,7 @@ class StaleEdit(PermanentError):  # noqa: N818  # says what has happened
         )
 
 
-class NoSuchConnection(PermanentError):  # noqa: N818  # says what has happened
+class NoSuchConnection(PermanentError):  # says what has happened
     """The connection never was, or was deleted."""
 
     def __init__(self, registry: str) -> None:
@@ -79,7 +79,7 @@ class NoSuchConnection(PermanentError):  # noqa: N818  # says what has happened
         )
 
 
-class HostAmbiguous(PermanentError):  # noqa: N818  # says what has happened
+class HostAmbiguous(PermanentError):  # says what has happened
     """Several connections lead to the host, and nothing says which is meant."""
 
     def __init__(self, host: str, connections: tuple[Connection, ...]) -> None:

@@ -20,7 +20,7 @@ EncryptedSecret = NewType("EncryptedSecret", str)
 _KEY_FILE: Final = "secret.key"
 
 
-class SecretUnreadable(PermanentError):  # noqa: N818  # says what has happened
+class SecretUnreadable(PermanentError):  # says what has happened
     """A stored secret was encrypted with another key, or is damaged."""
 
     def __init__(self) -> None:

@@ -98,7 +98,7 @@ class ConnectionsView:
         except TimeoutError:
             pass
         raise TransientError(
-            f"The connections could not be read from Kafka within {self._patience_seconds:.0f} s: check that the "
+            f"The connections could not be read from Kafka within {self._patience_seconds:g} s: check that the "
             f"brokers are up and hold the topic {self._topic.name}.",
             reason="connections_unread",
         )

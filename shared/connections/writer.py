@@ -29,6 +29,8 @@ States = Mapping[str, Connection | None]
 """By registry id, the connection that shall be; None: deleted."""
 
 _ATTEMPTS: Final = 12
+_REFUSALS: Final = 3
+"""Kafka answers a fenced writer with an unknown error now and then; a broker that is down refuses each time."""
 _ATTEMPT_SECONDS: Final = 30.0
 _PAUSE_SECONDS: Final = 0.05
 _TRANSACTION_MS: Final = 10_000
@@ -108,6 +110,7 @@ def _keyed(connection: Connection) -> States:
 async def _write(topic: ConnectionsTopic, change: Callable[[ConnectionsSnapshot], States]) -> tuple[Recorded, ...]:
     """Return the records of what `change` wants, those that said so already included."""
     wanted: States = {}
+    refusals = 0
     for attempt in range(_ATTEMPTS):
         try:
             async with asyncio.timeout(_ATTEMPT_SECONDS), _sole_writer(topic) as producer, reading(topic) as reader:
@@ -116,17 +119,24 @@ async def _write(topic: ConnectionsTopic, change: Callable[[ConnectionsSnapshot]
                     wanted = change(snapshot)
                 return await _commit(producer, reader, topic, snapshot, wanted)
         except ProducerFenced:
-            # another writer came between; some randomness, so that two do not fence each other for ever
-            await asyncio.sleep(_PAUSE_SECONDS * (attempt + random.random()))  # noqa: S311  # no secret
+            pass  # another writer came between: what it wrote is to be read first
         except (KafkaError, TimeoutError) as error:
-            raise TransientError(
-                f"The connections could not be saved: Kafka answered {type(error).__name__}. Check that the brokers "
-                f"are up and hold the topic {topic.name}, then try again.",
-                reason="connections_unsaved",
-            ) from error
+            refusals += 1
+            if refusals == _REFUSALS or isinstance(error, TimeoutError):
+                raise _unsaved(topic, error) from error
+        # some randomness, so that two do not fence each other for ever
+        await asyncio.sleep(_PAUSE_SECONDS * (attempt + random.random()))  # noqa: S311  # no secret
     raise TransientError(
         "The connections could not be saved: other writers came first again and again. Try again.",
         reason="connections_contended",
+    )
+
+
+def _unsaved(topic: ConnectionsTopic, error: Exception) -> TransientError:
+    return TransientError(
+        f"The connections could not be saved: Kafka answered {type(error).__name__}. Check that the brokers are up "
+        f"and hold the topic {topic.name}, then try again.",
+        reason="connections_unsaved",
     )
 
 
