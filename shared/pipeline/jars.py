@@ -87,8 +87,12 @@ def _download(folder: Path, jars: Iterable[Jar], downloaded: Callable[[Jar], Non
         ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as threads,
     ):
         maven = MavenContext(repo_cache=Path(scratch), timeout=_TIMEOUT_SECONDS)
-        for done in as_completed([threads.submit(_download_one, maven, jar, folder) for jar in jars]):
-            downloaded(done.result())
+        try:
+            for done in as_completed([threads.submit(_download_one, maven, jar, folder) for jar in jars]):
+                downloaded(done.result())
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)  # without a network each would wait for its timeout
+            raise
 
 
 def _download_one(maven: MavenContext, jar: Jar, folder: Path) -> Jar:

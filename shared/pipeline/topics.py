@@ -1,23 +1,24 @@
 """The topics on the cluster: their full names, their creation, and the check of what is there already."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, LeaderNotAvailableError, TopicAlreadyExistsError, for_code
 
 from shared.errors import SettingsError
 from shared.messages.topics import CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, Kept, TopicName, dead_letter
+from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
 from shared.settings import Settings
 
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 """The largest message a topic of ours takes: a page of 100 tags on wide indexes fits well."""
 
+_LOG: Final = Log("topics")
 _PATIENCE_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.25
 _HOUR_MS: Final = 3600 * 1000
@@ -42,19 +43,25 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
     """Create the topics that are missing, check those that are there, and return the names of the created.
 
     stages: those whose dead-letter topics are needed.  The names returned are `TopicName.name`, without prefix.
-    Raises SettingsError when no broker answers, refuses, or has a topic kept or partitioned in another way.
+    Waits for a broker that is still starting.
+    Raises SettingsError when none answers, refuses, or has a topic kept or partitioned in another way.
     """
     wanted = (*CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, *(dead_letter(stage) for stage in stages))
-    async with _admin(settings) as admin:
+    created: set[str] = set()
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+    while True:
         try:
-            created = await _create_missing(admin, settings, wanted)
-            found = await _found(admin, settings, wanted)
+            found = await _create_and_find(settings, wanted, created)
+            break
         except KafkaError as error:
-            raise SettingsError(f"Kafka at {settings.kafka} refused the set-up of our topics: {error}.") from error
+            if not error.retriable or asyncio.get_running_loop().time() > deadline:
+                raise _refusal(settings, error) from error
+            _LOG.warning("kafka does not answer yet", address=settings.kafka, error=error)
+        await asyncio.sleep(_PAUSE_SECONDS)
     problems = [problem for topic in wanted for problem in topic_problems(settings, topic, found[topic])]
     if problems:
         raise SettingsError(" ".join(problems))
-    return created
+    return frozenset(created)
 
 
 @dataclass(frozen=True)
@@ -105,71 +112,44 @@ def new_topic(settings: Settings, topic: TopicName) -> NewTopic:
     )
 
 
-@asynccontextmanager
-async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A connected admin client; waits for a broker that is still starting."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _PATIENCE_SECONDS
-    while True:
-        admin = AIOKafkaAdminClient(**client_options(settings))
-        try:
-            await admin.start()
-            break
-        except KafkaError as error:
-            await admin.close()
-            if loop.time() > deadline:
-                raise SettingsError(
-                    f"No Kafka broker let us in at {settings.kafka} within {_PATIENCE_SECONDS:.0f} s ({error}): check "
-                    "TALLYMAN_KAFKA, and the security, user name and password set beside it."
-                ) from error
-            await asyncio.sleep(_PAUSE_SECONDS)
+async def _create_and_find(
+    settings: Settings, wanted: Sequence[TopicName], created: set[str]
+) -> dict[TopicName, FoundTopic]:
+    """What is there after all that was missing was created; the names of those are added to `created`."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
     try:
-        yield admin
+        await admin.start()
+        await _create_missing(admin, settings, wanted, created)
+        names = [topic_name(settings, topic) for topic in wanted]
+        partitions = await _partitions_with_leaders(admin, names)
+        policies = await _cleanup_policies(admin, names)
     finally:
         await admin.close()
-
-
-async def _create_missing(
-    admin: AIOKafkaAdminClient, settings: Settings, wanted: Sequence[TopicName]
-) -> frozenset[str]:
-    there = set(await admin.list_topics())
-    missing = {name: topic for topic in wanted if (name := topic_name(settings, topic)) not in there}
-    if not missing:
-        return frozenset()
-    answer = await admin.create_topics([new_topic(settings, topic) for topic in missing.values()])
-    created = set()
-    for name, code, message in answer.topic_errors:
-        if code == 0:
-            created.add(missing[name].name)
-        elif code != TopicAlreadyExistsError.errno:  # another process of ours may start at the same moment
-            raise for_code(code)(f"{name}: {message}")
-    return frozenset(created)
-
-
-async def _found(
-    admin: AIOKafkaAdminClient, settings: Settings, wanted: Sequence[TopicName]
-) -> dict[TopicName, FoundTopic]:
-    names = [topic_name(settings, topic) for topic in wanted]
-    partitions = await _partitions_with_leaders(admin, names)
-    policies = await _cleanup_policies(admin, names)
     return {topic: FoundTopic(partitions[name], policies[name]) for topic, name in zip(wanted, names, strict=True)}
 
 
+async def _create_missing(
+    admin: AIOKafkaAdminClient, settings: Settings, wanted: Sequence[TopicName], created: set[str]
+) -> None:
+    # All topics are asked for, here and below: a question for a missing one could make the broker create it.
+    there = set(await admin.list_topics())
+    missing = {name: topic for topic in wanted if (name := topic_name(settings, topic)) not in there}
+    if not missing:
+        return
+    answer = await admin.create_topics([new_topic(settings, topic) for topic in missing.values()])
+    created.update(missing[name].name for name, code, _ in answer.topic_errors if code == 0)
+    for name, code, message in answer.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):  # another process of ours may start at the same moment
+            raise for_code(code)(f"{name}: {message}")
+
+
 async def _partitions_with_leaders(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
-    """The topics' partition counts, once every partition has a leader: before that a client could not use them."""
-    deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
-    while True:
-        # All topics are asked for: a question for one that is missing could make the broker create it.
-        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
-        waiting = [name for name in names if not _led(described.get(name, ()))]
-        if not waiting:
-            return {name: len(described[name]) for name in names}
-        if asyncio.get_running_loop().time() > deadline:
-            raise SettingsError(
-                f"The topics {', '.join(waiting)} have partitions without a leader for {_PATIENCE_SECONDS:.0f} s: "
-                "see that the brokers which hold them are up."
-            )
-        await asyncio.sleep(_PAUSE_SECONDS)
+    """The topics' partition counts. Raises a retriable error while a partition has no leader to work with."""
+    described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+    waiting = [name for name in names if not _led(described.get(name, ()))]
+    if waiting:
+        raise LeaderNotAvailableError(f"no leader yet for {', '.join(waiting)}")
+    return {name: len(described[name]) for name in names}
 
 
 def _led(partitions: Sequence[Mapping[str, int]]) -> bool:
@@ -189,3 +169,12 @@ async def _cleanup_policies(admin: AIOKafkaAdminClient, names: Sequence[str]) ->
 
 def _partitions(settings: Settings, topic: TopicName) -> int:
     return settings.partitions if topic.partitions is None else topic.partitions
+
+
+def _refusal(settings: Settings, error: KafkaError) -> SettingsError:
+    if isinstance(error, KafkaConnectionError):
+        return SettingsError(
+            f"No Kafka broker let us in at {settings.kafka} within {_PATIENCE_SECONDS:.0f} s ({error}): check "
+            "TALLYMAN_KAFKA, and the security, user name and password set beside it."
+        )
+    return SettingsError(f"Kafka at {settings.kafka} refused the set-up of our topics: {error}.")

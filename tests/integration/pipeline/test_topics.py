@@ -1,5 +1,7 @@
 """Topics are created as the pipeline needs them, and those that are there are checked."""
 
+import asyncio
+
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -39,6 +41,12 @@ async def test_a_second_start_creates_nothing_but_what_it_needs_more(kafka_setti
     await ensure_topics(kafka_settings, STAGES)
     assert await ensure_topics(kafka_settings, STAGES) == frozenset()
     assert await ensure_topics(kafka_settings, (*STAGES, "sink")) == {"sink.dead-letter"}
+
+
+async def test_of_two_processes_that_start_together_each_topic_is_created_by_one(kafka_settings: Settings) -> None:
+    one, other = await asyncio.gather(*(ensure_topics(kafka_settings, STAGES) for _ in range(2)))
+    assert one & other == frozenset()
+    assert len(one | other) == len(CHAIN) + 2 + len(STAGES)
 
 
 async def test_topics_have_the_partitions_and_the_policy_of_the_design(fresh_topics: Settings) -> None:
