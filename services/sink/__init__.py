@@ -1,6 +1,7 @@
 """The deduplicating sink.
 
-Consumes `images.observed` and `scan.progressed`, both keyed by registry; decides each listing once, whole; ends scans.
-Produces `image.events`, `scan.progressed` and, for repositories missing from a catalog, `images.observed`.
-Writes state, history and outbox to the store. One transactional producer per input partition.
+Consumes: `images.observed`, `scan.progressed`.
+Does: decides each listing once, whole; writes state, history and outbox to the store; ends scans.
+Produces: `image.events`, `scan.progressed` and, for repositories missing from a catalog, `images.observed`.
+Keyed by: registry id / repository, and registry id; one transactional producer per input partition.
 """
