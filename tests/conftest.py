@@ -4,6 +4,7 @@ from hypothesis import settings
 
 pytest_plugins = [
     "tests.support.broker",
+    "tests.support.clickhouse",
     "tests.support.registry",
 ]
 

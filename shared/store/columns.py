@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, TypeVar, get_type_hints
 
 from shared.messages.model import Failure
@@ -17,17 +18,16 @@ _LARGEST: Final = 2**63 - 1
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2299, 1, 1, tzinfo=UTC)
 
 
+Convert = Callable[[Any], Any] | None
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
-    """A field: its name, to the store and from it."""
+    """A field: its name, what makes of a value what the store takes, and the way back; None where both are alike."""
 
     name: str
-    encode: Callable[[Any], Any]
-    decode: Callable[[Any], Any]
-
-
-def _same(value: Any) -> Any:
-    return value
+    encode: Convert
+    decode: Convert
 
 
 def _encode_digest(digest: Digest | None) -> bytes:
@@ -55,15 +55,15 @@ def _decode_failures(failures: Iterable[dict[str, str]]) -> tuple[Failure, ...]:
     return tuple(Failure(**failure) for failure in failures)
 
 
-_BY_TYPE: Final[dict[Any, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
-    str: (_same, _same),
-    int: (_same, _same),
-    bool: (_same, bool),
-    datetime: (_same, _same),
+_BY_TYPE: Final[dict[Any, tuple[Convert, Convert]]] = {
+    str: (None, None),
+    int: (None, None),
+    bool: (None, None),
+    datetime: (None, None),
     Digest: (_encode_digest, Digest.from_raw),
     Digest | None: (_encode_digest, _decode_digest),
-    datetime | None: (_encode_moment, _same),
-    int | None: (_encode_size, _same),
+    datetime | None: (_encode_moment, None),
+    int | None: (_encode_size, None),
     tuple[Failure, ...]: (_encode_failures, _decode_failures),
 }
 
@@ -81,13 +81,17 @@ def names_of(row: type[Row]) -> str:
 
 def encode(rows: Sequence[Row]) -> list[list[Any]]:
     """Return the columns' values, column by column. rows: all of one class, at least one."""
-    return [[column.encode(getattr(row, column.name)) for row in rows] for column in columns_of(type(rows[0]))]
+    return [_converted(map(attrgetter(column.name), rows), column.encode) for column in columns_of(type(rows[0]))]
 
 
 def decode(row: type[R], values: Iterable[Sequence[Any]]) -> list[R]:
     """Return rows of this class from result rows that hold its columns in order."""
     columns = columns_of(row)
-    return [
-        row(**{column.name: column.decode(value) for column, value in zip(columns, result, strict=True)})
-        for result in values
-    ]
+    names = [column.name for column in columns]
+    by_column = zip(*values, strict=True)  # empty where there are no rows
+    decoded = [_converted(value, column.decode) for column, value in zip(columns, by_column, strict=False)]
+    return [row(**dict(zip(names, fields, strict=True))) for fields in zip(*decoded, strict=True)]
+
+
+def _converted(values: Iterable[Any], convert: Convert) -> list[Any]:
+    return list(map(convert, values) if convert else values)

@@ -108,12 +108,17 @@ class Engine:
         await self._on_a_thread(self._insert, table, columns, data, self._types[table])
 
     @asynccontextmanager
-    async def select(self, sql: str) -> AsyncIterator[Selection]:
-        """Yield the answer to a read-only query, block by block as it is asked for, on a client of its own."""
+    async def select(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, *, streamed: bool = True
+    ) -> AsyncIterator[Selection]:
+        """Yield the answer to a read-only statement, read on a client of its own.
+
+        streamed: block by block, as it is asked for; only queries can be.
+        """
         with ThreadPoolExecutor(1, thread_name_prefix="store-select") as thread:
             reading = _Reading(self._reach, thread)
             try:
-                yield await reading.start(sql)
+                yield await (reading.stream if streamed else reading.whole)(sql, dict(parameters or {}))
             finally:
                 await reading.close()
 
@@ -142,8 +147,7 @@ class Engine:
         else:
             with self._reach.with_keys(client, keys) as more:
                 answer = client.query(sql, parameters=given, **more)
-        types = tuple(type_.name for type_ in answer.column_types)
-        return Result(tuple(answer.column_names), types, [tuple(row) for row in answer.result_rows])
+        return Result(tuple(answer.column_names), _type_names(answer), [tuple(row) for row in answer.result_rows])
 
     def _insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]], types: Sequence[str]) -> None:
         self._client().insert(table, data, column_names=columns, column_type_names=types, column_oriented=True)
@@ -158,24 +162,39 @@ class _Reading:
         self._client: Client | None = None
         self._stream: StreamContext | None = None
 
-    async def start(self, sql: str) -> Selection:
-        self._client = await _run(self._reach, self._thread, self._reach.connect, READ_ONLY)
-        self._stream = await _run(self._reach, self._thread, self._client.query_row_block_stream, sql)
+    async def stream(self, sql: str, parameters: dict[str, Any]) -> Selection:
+        client = await self._connected()
+        self._stream = await self._on_thread(client.query_row_block_stream, sql, parameters)
         source: Any = self._stream.source
-        types = tuple(type_.name for type_ in source.column_types)
-        blocks = iter(await _run(self._reach, self._thread, self._stream.__enter__))
-        return Selection(tuple(source.column_names), types, self._rows(blocks))
+        blocks = iter(await self._on_thread(self._stream.__enter__))
+        return Selection(tuple(source.column_names), _type_names(source), self._rows(blocks))
+
+    async def whole(self, sql: str, parameters: dict[str, Any]) -> Selection:
+        client = await self._connected()
+        answer = await self._on_thread(client.query, sql, parameters)
+        return Selection(tuple(answer.column_names), _type_names(answer), self._rows(iter([answer.result_rows])))
+
+    async def _connected(self) -> Client:
+        self._client = await self._on_thread(self._reach.connect, READ_ONLY)
+        return self._client
 
     async def _rows(self, blocks: Iterator[Sequence[Sequence[Any]]]) -> AsyncIterator[tuple[Any, ...]]:
-        while (block := await _run(self._reach, self._thread, next, blocks, None)) is not None:
+        while (block := await self._on_thread(next, blocks, None)) is not None:
             for row in block:
                 yield tuple(row)
 
+    async def _on_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await _run(self._reach, self._thread, call, *arguments)
+
     async def close(self) -> None:
         if self._stream is not None:
-            await _run(self._reach, self._thread, self._stream.__exit__, None, None, None)
+            await self._on_thread(self._stream.__exit__, None, None, None)
         if self._client is not None:
-            await _run(self._reach, self._thread, self._client.close)
+            await self._on_thread(self._client.close)
+
+
+def _type_names(answer: Any) -> tuple[str, ...]:
+    return tuple(type_.name for type_ in answer.column_types)
 
 
 async def _run(reach: Reach, threads: ThreadPoolExecutor, call: Callable[..., T], *arguments: Any) -> T:

@@ -28,16 +28,21 @@ _PASSING: Final = {
     425: "the system refused a call",
     516: "user name or password are wrong",
 }
-SIGN_IN_CODES: Final = frozenset((192, 193, 516))
-UNKNOWN_DATABASE: Final = 81
 _LONGEST: Final = 300
+_NOISE: Final = re.compile(
+    r"\(version .*\)|Code: \d+\. DB::Exception: |Received ClickHouse exception, code: \d+, server response: "
+)
 
 
-class StoreUnavailable(TransientError):  # noqa: N818  # reads as what it tells: the store is unavailable
-    """The store does not answer. Giving up is no answer: waited for until it does."""
+class StoreUnavailable(TransientError):
+    """The store does not answer, or cannot work now. Giving up is no answer: waited for until it does.
 
-    def __init__(self, sentence: str) -> None:
+    code: ClickHouse's number of the error, None where it did not answer.
+    """
+
+    def __init__(self, sentence: str, code: int | None = None) -> None:
         super().__init__(sentence, reason=REASON_UNAVAILABLE, waits=True)
+        self.code: Final = code
 
 
 class StoreError(PermanentError):
@@ -48,37 +53,32 @@ class StoreError(PermanentError):
         self.code: Final = code
 
 
-class NotReadOnly(StoreError):  # noqa: N818  # reads as what it tells
+class NotReadOnly(StoreError):
     """A statement for the read-only door that is not one read-only statement."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence, REASON_NOT_READ_ONLY)
 
 
-def code_of(error: ClickHouseError) -> int | None:
-    """Return ClickHouse's number of an error, None where the answer held none."""
-    return error.code if isinstance(error, Error) else None
-
-
 def translated(error: ClickHouseError, where: str) -> TallymanError:
-    """Return what a driver's error means to us. where: the store, as in "The store at HOST"."""
-    code = code_of(error)
+    """Return what a driver's error means to us. where: the store, as a sentence names it."""
+    code = error.code if isinstance(error, Error) else None
     if code in _PASSING:
-        return StoreUnavailable(f"{where} cannot work now: {_PASSING[code]}. It is tried again.")
+        return StoreUnavailable(f"{where} cannot work now: {_PASSING[code]}. It is tried again.", code)
     if code is None:
-        return StoreUnavailable(f"{where} does not answer ({_cause(error)}). Check that it runs and can be reached.")
+        cause = innermost(error)
+        told = _short(str(cause)) or type(cause).__name__
+        return StoreUnavailable(f"{where} does not answer ({told}). Check that it runs and can be reached.")
     return StoreError(f"{where} refused a statement: {_short(str(error))}", code=code)
 
 
-def _cause(error: BaseException) -> str:
-    """Return the innermost reason: what is wrapped around it are addresses and attempts."""
-    while inner := error.__cause__ or getattr(error, "reason", None):
-        if not isinstance(inner, BaseException):
-            break
+def innermost(error: BaseException) -> BaseException:
+    """Return the first cause: what is wrapped around it are addresses and attempts."""
+    while isinstance(inner := error.__cause__ or getattr(error, "reason", None), BaseException):
         error = inner
-    return _short(str(error)) or type(error).__name__
+    return error
 
 
 def _short(text: str) -> str:
-    text = re.sub(r"\s+", " ", re.sub(r"\(version .*\)|Code: \d+\. DB::Exception: ", "", text)).strip()
+    text = " ".join(_NOISE.sub("", text).split())
     return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"

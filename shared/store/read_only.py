@@ -4,12 +4,14 @@ The engine's own `readonly = 1` comes on top. It alone lets through INTO OUTFILE
 files named as tables of the database `default`.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from shared.store.errors import NotReadOnly, StoreError
 from shared.store.statements import Kind, Token, split, tokens
 
-READING: Final = ("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "EXPLAIN")
+QUERYING: Final = ("SELECT", "WITH")
+READING: Final = (*QUERYING, "SHOW", "DESCRIBE", "DESC", "EXPLAIN")
 
 _MAKE_ROWS: Final = """
     format generate_series generateseries generaterandom null numbers numbers_mt primes sqlstandardvalues values
@@ -58,8 +60,18 @@ def check_read_only(sql: str) -> str:
     return statements[0]
 
 
+def is_query(statement: str) -> bool:
+    """Say whether this is a query, whose answer may be of any length, rather than a question about the store."""
+    first = _verb(tokens(statement))
+    return first is not None and first.is_word(*QUERYING)
+
+
+def _verb(found: Iterable[Token]) -> Token | None:
+    return next((token for token in found if not token.is_symbol("(")), None)
+
+
 def _check_verb(found: list[Token]) -> None:
-    first = next((token for token in found if not token.is_symbol("(")), None)
+    first = _verb(found)
     if first is None or not first.is_word(*READING):
         raise NotReadOnly("Only reading is allowed here: begin with SELECT, WITH, SHOW, DESCRIBE or EXPLAIN.")
 

@@ -15,6 +15,15 @@ async def scan_units(engine: Engine, registry: str, scan: int) -> list[ScanUnitR
     return decode(ScanUnitRow, found.rows)
 
 
+async def pages_stored(engine: Engine, registry: str, scan: int) -> int:
+    """Return how many pages of a scan's readings are staged; the same page received twice counts once."""
+    found = await engine.query(
+        "SELECT count() FROM listing_pages FINAL WHERE registry = {registry:String} AND scan = {scan:UInt64}",
+        {"registry": registry, "scan": scan},
+    )
+    return int(found.rows[0][0])
+
+
 async def highest_scan(engine: Engine, registry: str) -> int:
     """Return the highest number of a scan of this registry, 0 where there was none."""
     found = await engine.query(
@@ -42,12 +51,3 @@ async def unfinished_scans(engine: Engine) -> list[tuple[str, int]]:
         """
     )
     return [(registry, scan) for registry, scan in found.rows]
-
-
-async def pages_stored(engine: Engine, registry: str, scan: int) -> int:
-    """Return how many pages of a scan's readings are staged: a measure of progress between its units."""
-    found = await engine.query(
-        "SELECT count() FROM listing_pages WHERE registry = {registry:String} AND scan = {scan:UInt64}",
-        {"registry": registry, "scan": scan},
-    )
-    return int(found.rows[0][0])

@@ -1,5 +1,6 @@
 """A ClickHouse server over HTTP."""
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,8 +13,11 @@ from clickhouse_connect.driver.external import ExternalData
 from shared.errors import SettingsError
 from shared.settings import Settings
 from shared.store.engine import Setting
+from shared.store.errors import StoreUnavailable, innermost
 from shared.store.keys import FORMAT, KEYS, Keys
 
+_SIGN_IN: Final = (192, 193, 516)  # unknown user, wrong password, either
+_UNKNOWN_DATABASE: Final = 81
 _PORTS: Final = {"http": 8123, "https": 8443}
 
 
@@ -46,3 +50,24 @@ class Server:
     def with_keys(self, client: Client, keys: Keys) -> Iterator[Mapping[str, Any]]:
         """External data: sent beside the query."""
         yield {"external_data": ExternalData(file_name=KEYS, data=keys.body(), fmt=FORMAT, structure=keys.structure)}
+
+    def setting_to_blame(self, error: StoreUnavailable) -> SettingsError | None:
+        """Return what setting keeps us out at a start, None where it is the server's own trouble."""
+        if error.code in _SIGN_IN:
+            return SettingsError(
+                f"TALLYMAN_CLICKHOUSE_USERNAME, TALLYMAN_CLICKHOUSE_PASSWORD: {self.where} does not know this user "
+                "with this password."
+            )
+        if error.code == _UNKNOWN_DATABASE:
+            database = self._options["database"]
+            return SettingsError(
+                f"TALLYMAN_CLICKHOUSE: {self.where} has no database {database}; create it with CREATE DATABASE "
+                f"{database}, or name another."
+            )
+        cause = innermost(error)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return SettingsError(
+                f"TALLYMAN_CLICKHOUSE_CA: the certificate of {self.where[0].lower()}{self.where[1:]} is not trusted: "
+                f"{cause.verify_message}; name the PEM file of the CA that signed it."
+            )
+        return None

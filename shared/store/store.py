@@ -10,8 +10,9 @@ from shared.store import known, scan_reads, sink_reads
 from shared.store.columns import columns_of, encode
 from shared.store.embedded import Embedded
 from shared.store.engine import Engine, Selection
+from shared.store.errors import StoreUnavailable
 from shared.store.migrate import migrate, shipped
-from shared.store.read_only import check_read_only
+from shared.store.read_only import check_read_only, is_query
 from shared.store.rows import ConfigRow, ListingPageRow, OutboxRow, Row, ScanUnitRow
 from shared.store.schema_lock import NoLock, SchemaLock
 from shared.store.server import Server
@@ -34,8 +35,13 @@ class Store:
         """
         if settings.clickhouse is None:
             return cls(Engine(Embedded(settings.data / "clickhouse")), NoLock())
-        engine = Engine(Server(settings))
-        await engine.query("SELECT 1")
+        server = Server(settings)
+        engine = Engine(server)
+        try:
+            await engine.query("SELECT 1")
+        except StoreUnavailable as error:
+            await engine.close()
+            raise server.setting_to_blame(error) or error from error
         return cls(engine, SchemaLock(engine))
 
     async def close(self) -> None:
@@ -68,6 +74,10 @@ class Store:
         """Return the steps of a scan, by offset."""
         return await scan_reads.scan_units(self._engine, registry, scan)
 
+    async def pages_stored(self, registry: str, scan: int) -> int:
+        """Return how many pages of a scan's readings are staged: it grows while a long reading goes on."""
+        return await scan_reads.pages_stored(self._engine, registry, scan)
+
     async def highest_scan(self, registry: str) -> int:
         """Return the highest scan number the store has seen of a registry, 0 = none."""
         return await scan_reads.highest_scan(self._engine, registry)
@@ -75,10 +85,6 @@ class Store:
     async def unfinished_scans(self) -> list[tuple[str, int]]:
         """Return (registry, scan) of scans started and not ended."""
         return await scan_reads.unfinished_scans(self._engine)
-
-    async def pages_stored(self, registry: str, scan: int) -> int:
-        """Return how many pages of a scan's readings are staged."""
-        return await scan_reads.pages_stored(self._engine, registry, scan)
 
     async def known_repositories(self, registry: str) -> set[str]:
         """Return repositories whose last listing found them, or that have any present tag or image."""
@@ -98,10 +104,11 @@ class Store:
         return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
 
     @asynccontextmanager
-    async def select(self, sql: str) -> AsyncIterator[Selection]:
+    async def select(self, sql: str, parameters: Mapping[str, Any] | None = None) -> AsyncIterator[Selection]:
         """Yield the answer to one read-only statement somebody typed: columns, types, and rows as they come.
 
         Raises NotReadOnly, before anything is sent, for any other statement.
         """
-        async with self._engine.select(check_read_only(sql)) as selection:
+        statement = check_read_only(sql)
+        async with self._engine.select(statement, parameters, streamed=is_query(statement)) as selection:
             yield selection

@@ -80,11 +80,12 @@ CREATE TABLE IF NOT EXISTS repositories (
 ) ENGINE = ReplacingMergeTree(`full`)
 ORDER BY (registry, repository);
 
+-- A deleted registry keeps its name for what tells of the past: the deletion is a row of its own.
 CREATE TABLE IF NOT EXISTS registries (
-    registry String,
+    registry LowCardinality(String),
     name String,
     host String,
     deleted Bool,
     version UInt64
 ) ENGINE = ReplacingMergeTree(version)
-ORDER BY registry;
+ORDER BY (registry, deleted);

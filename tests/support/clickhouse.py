@@ -1,0 +1,215 @@
+"""A real ClickHouse, both ways: the embedded engine, and a server over HTTP.
+
+The server is a container where a Docker engine answers, else the engine of an npm package, in a process of its own.
+Tests share both stores and keep apart by their registry's id: the embedded engine opens one folder in a process's
+life. Migrations, and what else changes a store as a whole, get databases of their own on the server.
+"""
+
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from shared.settings import Settings
+from shared.store import Store
+from tests.support.prerequisites import PARTS, told
+from tests.support.registry import _engine_answers
+
+USERNAME: Final = "tallyman"
+PASSWORD: Final = "made up, of a test's server"
+
+_PACKAGE: Final = "@chdb/lib-linux-x64-gnu"
+_VERSION: Final = "26.7.3-stable.1"
+_IMAGE: Final = "clickhouse/clickhouse-server:26.7"
+_CACHE: Final = Path(__file__).parents[2] / ".cache"
+_START_SECONDS: Final = 60.0
+
+_CONFIG: Final = """
+<clickhouse>
+    <users_config>{file}</users_config>
+    <users>
+        <default><password></password><networks><ip>127.0.0.1</ip></networks></default>
+        <{username}><password>{password}</password><networks><ip>127.0.0.1</ip></networks></{username}>
+    </users>
+    <profiles><default/></profiles>
+    <quotas><default/></quotas>
+</clickhouse>
+"""
+# Listens until its stdin closes.
+_SERVE: Final = "SYSTEM START LISTEN HTTP; SELECT count() FROM file('-', 'LineAsString', 'line String') FORMAT Null"
+
+
+@dataclass(frozen=True)
+class ClickHouse:
+    """A running server. url: scheme, host, port."""
+
+    url: str
+    username: str = USERNAME
+    password: str = PASSWORD
+
+    def settings(self, database: str = "", **changes: object) -> Settings:
+        """Return settings that lead to it, as a composition root has them."""
+        return Settings().model_copy(
+            update={
+                "clickhouse": f"{self.url}/{database}" if database else self.url,
+                "clickhouse_username": self.username,
+                "clickhouse_password": SecretStr(self.password),
+                **changes,
+            }
+        )
+
+
+@contextmanager
+def running_clickhouse(folder: Path) -> Iterator[ClickHouse]:
+    """Run a server with all it keeps in `folder`, until the block ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run = _in_container if _engine_answers() else _as_process
+    with run(folder) as port:
+        yield ClickHouse(f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def _as_process(folder: Path) -> Iterator[int]:
+    library = _library()
+    config = folder / "config.xml"
+    config.write_text(_CONFIG.format(file=config, username=USERNAME, password=PASSWORD))
+    port = _free_port()
+    command = [
+        *(sys.executable, str(Path(__file__).with_name("clickhouse_process.py")), str(library)),
+        *(f"--config-file={config}", "--path", str(folder / "data")),
+        *("--http_port", str(port), "--listen_host", "127.0.0.1", "--query", _SERVE),
+    ]
+    log = folder / "clickhouse.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
+    try:
+        if not _answers(port, process):
+            pytest.fail(f"The ClickHouse server did not start: {log.read_text()[-2000:]}", pytrace=False)
+        yield port
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _library() -> Path:
+    """Return the engine's library, fetched once into the cache folder."""
+    kept = _CACHE / f"clickhouse-{_VERSION}"
+    library = kept / "node_modules" / _PACKAGE / "libchdb.so"
+    if not library.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            pytest.fail(told(part for part in PARTS if part.name == "npm"), pytrace=False)
+        _fetch(npm, kept)
+    return library
+
+
+def _fetch(npm: str, kept: Path) -> None:
+    """Install the package beside its place, then move it there: two that fetch at once do not meet."""
+    _CACHE.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=_CACHE) as place:
+        command = [npm, "install", "--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(
+            [*command, "--prefix", place, f"{_PACKAGE}@{_VERSION}"], cwd=place, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            pytest.fail(f"npm could not fetch {_PACKAGE}@{_VERSION}: {done.stderr[-2000:]}", pytrace=False)
+        if not kept.exists():
+            shutil.copytree(Path(place), kept, copy_function=shutil.move)
+
+
+@contextmanager
+def _in_container(folder: Path) -> Iterator[int]:
+    from testcontainers.core.container import DockerContainer  # only where an engine is: it looks for one at import
+
+    container = (
+        DockerContainer(_IMAGE)
+        .with_env("CLICKHOUSE_USER", USERNAME)
+        .with_env("CLICKHOUSE_PASSWORD", PASSWORD)
+        .with_exposed_ports(8123)
+    )
+    with container:
+        port = int(container.get_exposed_port(8123))
+        if not _answers(port, None):
+            pytest.fail(f"ClickHouse's container did not start: {container.get_logs()}", pytrace=False)
+        yield port
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _answers(port: int, process: subprocess.Popen[bytes] | None) -> bool:
+    """Wait until the server answers; False when it died or the time is over."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            return False
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2):
+                return True
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    """A ClickHouse server over HTTP, shared by the session."""
+    with running_clickhouse(tmp_path_factory.mktemp("clickhouse-server")) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session")
+async def server_store(clickhouse_server: ClickHouse) -> AsyncIterator[Store]:
+    """A migrated store on the server, shared by the session: keep to a registry of your own."""
+    store = await Store.open(clickhouse_server.settings())
+    await store.migrate()
+    yield store
+    await store.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def embedded_store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
+    """The migrated embedded store, the only one this process can have: keep to a registry of your own."""
+    store = await Store.open(Settings().model_copy(update={"data": tmp_path_factory.mktemp("embedded-store")}))
+    await store.migrate()
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["embedded", "server"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """A store, once of each kind."""
+    found: Store = request.getfixturevalue(f"{request.param}_store")
+    return found
+
+
+@pytest.fixture
+def registry_id() -> str:
+    """A registry's id that no other test has."""
+    return secrets.token_hex(8)
