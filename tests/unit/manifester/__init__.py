@@ -1,0 +1,1 @@
+"""The manifester's rules, and its handler over registries held in memory."""
