@@ -6,7 +6,7 @@ acknowledged. Messages may come twice: after a crash, or when work outlives the 
 
 import asyncio
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -26,6 +26,7 @@ M = TypeVar("M", bound=Message)
 
 _COMMIT_SECONDS: Final = 5.0
 _CLOSE_SECONDS: Final = 5.0
+_LAST_CALL_SECONDS: Final = 1.0
 _MARGIN_SECONDS: Final = 10.0
 """What a rebalance gets beyond the drain: for cancelled work, the last commit, and joining again."""
 
@@ -60,7 +61,7 @@ async def run_stage(
             f"Kafka does not let {stage.name} read {topic_name(settings, stage.source)}", error
         ) from error
     finally:
-        await _close("producer", stage.name, outputs)
+        await _close("producer", stage.name, outputs.stop())
 
 
 class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # aiokafka has no types
@@ -94,7 +95,7 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         finally:
             await _end(polling, committing, stopping)
             await self._bench.cancel(self._holdings.values())
-            await _close("consumer", self._stage.name, self._consumer)
+            await _close("consumer", self._stage.name, self._leave())
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Drain and commit the partitions before somebody else gets them. Heartbeats go on meanwhile."""
@@ -172,6 +173,13 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
             for holding in held:
                 del self._holdings[holding.partition]
 
+    async def _leave(self) -> None:
+        try:
+            await self._consumer.stop()
+        finally:
+            # With the broker away, a fetch that was cancelled escapes from stop() before its connections are closed.
+            await self._consumer._client.close()
+
 
 def consumer_options(group: str, settings: Settings, pace: Pace) -> dict[str, Any]:
     """Return the arguments of the consumer of a stage."""
@@ -204,10 +212,12 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _close(what: str, stage: str, client: AIOKafkaConsumer | Outputs) -> None:
-    """Stop a client without waiting for ever for a broker that is away."""
-    try:
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await client.stop()
-    except (KafkaError, TimeoutError) as error:
-        Log(stage).warning("client not closed cleanly", client=what, error=type(error).__name__)
+async def _close(what: str, stage: str, stopping: Coroutine[Any, Any, None]) -> None:
+    """Stop a client without waiting for ever for a broker that is away, and whatever comes of it."""
+    task = asyncio.create_task(stopping)
+    await asyncio.wait([task], timeout=_CLOSE_SECONDS)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_LAST_CALL_SECONDS)
+    if not task.done() or task.cancelled() or task.exception() is not None:
+        Log(stage).warning("client not closed cleanly", client=what)
