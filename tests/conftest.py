@@ -2,10 +2,11 @@
 
 from hypothesis import settings
 
+# One that others import stands before them, or pytest cannot rewrite its asserts.
 pytest_plugins = [
+    "tests.support.registry",
     "tests.support.broker",
     "tests.support.clickhouse",
-    "tests.support.registry",
 ]
 
 # An example's time says more about what else the machine does than about our code.
