@@ -71,7 +71,7 @@ class Estate:
             yield from self.family(child.digest)
 
     def of_kind(self, kind: str, repository: str) -> dict[Digest, frozenset[str]]:
-        """Return the repository's images, indexes or artifacts, each with the tags that reach it."""
+        """Return the manifests of a kind (`image`, `index`, `artifact`), each with the tags that reach it."""
         reaching = self.tags_reaching(repository)
         return {digest: tags for digest, tags in reaching.items() if self.manifests[digest].kind == kind}
 

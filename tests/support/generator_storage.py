@@ -6,6 +6,7 @@ tag. Works on a running registry whose blob cache is off. Source: Distribution, 
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -76,9 +77,14 @@ class Storage:
         return True
 
     def _directory(self, path: str) -> None:
-        if path not in self._made:
-            os.makedirs(path, exist_ok=True)
-            self._made.add(path)
+        if path in self._made:
+            return
+        parent = path.rpartition("/")[0]
+        if parent not in self._made and not os.path.isdir(parent):
+            self._directory(parent)
+        with suppress(FileExistsError):
+            os.mkdir(path)
+        self._made.add(path)
 
     def _remove(self, path: str, missing_ok: bool = False) -> None:
         if os.path.isdir(path) or not missing_ok:
