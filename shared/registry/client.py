@@ -245,4 +245,10 @@ class RegistryClient:
             return redirected_error(self._host, wanted.what, str(answer.url.copy_with(query=None)), answer.status)
         if answer.status == 401 and not self._credentials:
             return credentials_needed(self._host, wanted.what)
-        return status_error(self._host, wanted.what, answer.status, catalog=wanted.scope == CATALOG_SCOPE)
+        return status_error(
+            self._host,
+            wanted.what,
+            answer.status,
+            catalog=wanted.scope == CATALOG_SCOPE,
+            speaks=bool(answer.codes()),
+        )

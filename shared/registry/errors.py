@@ -202,7 +202,7 @@ def _rate_limited(host: str, what: str, _: int) -> RateLimited:
 _Make = Callable[[str, str, int], TallymanError]
 
 _BY_STATUS: Final[Mapping[int, _Make]] = {
-    401: lambda host, what, _: credentials_needed(host, what),
+    401: lambda host, what, _: forbidden(host, what),
     403: lambda host, what, _: forbidden(host, what),
     404: not_a_registry,
     408: _unavailable,
@@ -217,12 +217,15 @@ _BY_STATUS_OF_CATALOG: Final[Mapping[int, _Make]] = {
 }
 
 
-def status_error(host: str, what: str, status: int, *, catalog: bool = False) -> TallymanError:
+def status_error(host: str, what: str, status: int, *, catalog: bool = False, speaks: bool = False) -> TallymanError:
     """Return the error of an unwanted status.
 
     host: of the registry.  what: what was asked for, in words.  catalog: the catalog has advice of its own.
+    speaks: the answer was a registry's error JSON, so that a registry it is.
     """
     make = _BY_STATUS_OF_CATALOG.get(status) if catalog else None
+    if make is None and status == 404 and speaks:
+        make = _refused
     make = make or _BY_STATUS.get(status) or (_unavailable if status >= 500 else _refused)
     return make(host, what, status)
 

@@ -45,10 +45,10 @@ def token_service(registry: httpx.URL, challenge: Challenge) -> TokenService:
     registry's own host and only when the registry itself is http. Raises TokenServiceRefused.
     """
     try:
-        realm = registry.join(challenge.parameters.get("realm", ""))
+        realm = httpx.URL(challenge.parameters.get("realm", ""))
     except (httpx.InvalidURL, ValueError) as error:
         raise _refused(host_of(registry), "has an address that cannot be read") from error
-    if not challenge.parameters.get("realm") or realm.scheme not in ("http", "https") or realm.userinfo:
+    if realm.scheme not in ("http", "https") or not realm.host or realm.userinfo:
         raise _refused(host_of(registry), "has an address that cannot be read")
     if realm.scheme == "http" and not (registry.scheme == "http" and realm.host == registry.host):
         raise _refused(host_of(registry), f"({host_of(realm)}) is asked over http, where anybody can read a password")

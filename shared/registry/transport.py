@@ -90,6 +90,8 @@ class _Exchange:
         self._deadline = asyncio.timeout(None)
         self._expired: type[httpx.TransportError] = httpx.ConnectTimeout
         self._slot: Slot | None = None
+        self._connection_is_new = False
+        self._was_sent_on_new = False
 
     async def run(self, session: aiohttp.ClientSession, request: httpx.Request, url: URL) -> aiohttp.ClientResponse:
         """Return the answer at its headers."""
@@ -110,14 +112,18 @@ class _Exchange:
 
     def connecting(self) -> None:
         """DNS, TCP and TLS begin: the connect timeout runs."""
+        self._allow_another_try()
         self._limit(self._timeouts.get("connect"), httpx.ConnectTimeout)
 
     def connected(self) -> None:
+        self._connection_is_new = True
         self._limit(None, httpx.ConnectTimeout)
 
     async def before_write(self) -> None:
         """Wait for the window; the caller writes in the tick this returns in."""
+        self._allow_another_try()
         slot = self._slot = await self._budget.admit()
+        self._was_sent_on_new = self._connection_is_new
         # Stamped a loop turn later: should the process be stopped right here, the stamp is late, never early.
         self._loop.call_soon(self._budget.written, slot)
         count_request()
@@ -126,6 +132,11 @@ class _Exchange:
     def expired(self) -> type[httpx.TransportError]:
         """What it means that the deadline passed."""
         return self._expired
+
+    def _allow_another_try(self) -> None:
+        """Let aiohttp send again only where a kept connection turned out to be closed; all else is ours to retry."""
+        if self._was_sent_on_new:
+            raise aiohttp.ServerDisconnectedError
 
     def _limit(self, seconds: float | None, expired: type[httpx.TransportError]) -> None:
         self._expired = expired

@@ -262,3 +262,21 @@ async def test_cookies_are_not_kept(hostile: HostileRegistry, make_transport: Ma
     await get(transport, hostile.url + "/x")
     await get(transport, hostile.url + "/x")
     assert "cookie" not in hostile.seen[1].headers
+
+
+async def test_a_kept_connection_that_the_server_closed_is_no_failure(
+    hostile: HostileRegistry, make_transport: MakeTransport
+) -> None:
+    hostile.scripts["/x"] = [Reply(), Reply(raw=b""), Reply()]
+    transport = make_transport()
+    for _ in range(2):
+        assert (await get(transport, hostile.url + "/x")).status_code == 200
+
+
+async def test_a_new_connection_that_is_closed_without_an_answer_is_asked_once(
+    hostile: HostileRegistry, make_transport: MakeTransport
+) -> None:
+    hostile.scripts["/x"] = Reply(raw=b"")
+    with pytest.raises(httpx.RemoteProtocolError):
+        await get(make_transport(), hostile.url + "/x")
+    assert (len(hostile.seen), hostile.made) == (1, 1)
