@@ -25,7 +25,7 @@ class Header(StrEnum):
     TOPIC = "topic"
     PARTITION = "partition"
     OFFSET = "offset"
-    FIRST_SEEN = "first-seen"
+    FIRST_SEEN = "first_seen"
     TRACEBACK = "traceback"
     OMITTED = "omitted"
 

@@ -51,7 +51,7 @@ async def test_a_poisoned_message_is_told_downstream_and_kept_while_others_go_on
     assert headers["error"] == "The manifest is malformed."
     assert headers["topic"].endswith("repository.found")
     assert (headers["partition"], headers["offset"]) == ("0", "0")
-    assert int(headers["first-seen"]) > 1_600_000_000_000
+    assert int(headers["first_seen"]) > 1_600_000_000_000
     assert await committed(fresh_topics) == {0: 2}
 
 

@@ -31,7 +31,7 @@ def test_a_foreseen_error_is_told_with_its_sentence_and_reason() -> None:
         "topic": b"tags.found",
         "partition": b"3",
         "offset": b"42",
-        "first-seen": b"1700000000000",
+        "first_seen": b"1700000000000",
     }
 
 
