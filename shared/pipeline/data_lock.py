@@ -20,6 +20,17 @@ class DataLockedError(TallymanError):
         )
 
 
+class DataFolderError(TallymanError):
+    """The folder cannot be used."""
+
+    def __init__(self, folder: Path, error: OSError) -> None:
+        super().__init__(
+            f"The data folder {folder} cannot be written ({error.strerror}): let the user that runs Tallyman "
+            "write there, or give another folder (--data or TALLYMAN_DATA).",
+            reason="data_folder",
+        )
+
+
 class DataLock:
     """An exclusive lock on a folder, held until `release` or the end of the process, however it ends.
 
@@ -31,10 +42,13 @@ class DataLock:
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock. Raises DataLockedError, naming the process that holds it."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The file stays when the lock goes: removing it would let two processes lock two files of one name.
-        file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Take the lock. Raises DataLockedError, naming the process that holds it, or DataFolderError."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # The file stays when the lock goes: removing it would let two processes lock two files of one name.
+            file = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataFolderError(self._folder, error) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

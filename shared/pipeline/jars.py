@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import itertools
 import os
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from shared.settings import load_settings
 LOCK: Final = Path(__file__).with_name("jars.lock")
 
 _DOWNLOADS_AT_ONCE: Final = 8
-_TIMEOUT_SECONDS: Final = 60
+_TIMEOUT_SECONDS: Final = 30
 
 
 class JarError(TallymanError):
@@ -53,7 +54,7 @@ def locked_jars(lock: Path = LOCK) -> tuple[Jar, ...]:
 def jars_folder(data: Path) -> Path:
     """Return where the jars are kept: the user's cache, or `data`/.cache where that cannot be written."""
     try:
-        home = Path.home()
+        home = Path.home().absolute()
         if home != Path("/"):  # what an unset HOME comes to
             folder = home / ".cache" / "tallyman" / "jars"
             folder.mkdir(parents=True, exist_ok=True)
@@ -123,19 +124,19 @@ def _checked(path: Path, jar: Jar) -> Path:
 
 def main() -> None:
     """Download what is missing and say so."""
-    folder, jars = jars_folder(load_settings().data), locked_jars()
-    count = 0
-
-    def say(jar: Jar) -> None:
-        nonlocal count
-        count += 1
-        sys.stdout.write(f"  broker jar {count}: {jar.file_name}\n")
-
+    jars = locked_jars()
+    numbers = itertools.count(1)
     try:
-        ensure_jars(folder, jars, say)
-    except JarError as error:
+        folder = jars_folder(load_settings().data)
+        ensure_jars(folder, jars, lambda jar: _say(f"  broker jar {next(numbers)}: {jar.file_name}"))
+    except TallymanError as error:
         sys.exit(str(error))
-    sys.stdout.write(f"{len(jars)} broker jars in {folder}, all as in the lock.\n")
+    _say(f"{len(jars)} broker jars in {folder}, all as in the lock.")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
