@@ -1,0 +1,1 @@
+"""The loading stages on a real broker, against a real registry."""
