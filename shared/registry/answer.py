@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 
+from shared.oci import media_types
 from shared.registry.errors import AnswerUnusable, BodyTooLarge, NotARegistry, web_page
 
 MANIFEST_BYTES: Final = 8 * 1024 * 1024
@@ -37,8 +38,7 @@ class Answer:
     @property
     def media_type(self) -> str:
         """Content-Type without its parameters."""
-        label: str = self.headers.get("content-type", "")
-        return label.partition(";")[0].strip().lower()
+        return media_types.bare(self.headers.get("content-type", ""))
 
     def is_web_page(self) -> bool:
         return self.media_type == "text/html" or self.body[:200].lstrip()[:1] == b"<"

@@ -8,7 +8,9 @@ import httpx
 
 from shared.errors import PermanentError, TallymanError
 from shared.messages.connection_changed import Connection
+from shared.oci import media_types
 from shared.oci.digest import Digest
+from shared.oci.manifest import manifest_digest
 from shared.registry.answer import LISTING_BYTES, MANIFEST_BYTES, SMALL_BYTES, Answer, host_of
 from shared.registry.credentials import Credentials
 from shared.registry.errors import (
@@ -22,28 +24,18 @@ from shared.registry.errors import (
 from shared.registry.names import check_names, repository_path, tag_path
 from shared.registry.pagination import Cursor, Page, Start, cursor_lost, names_after, next_cursor, next_link
 from shared.registry.redirects import follow, origin
-from shared.registry.schema1 import SIGNED_MEDIA_TYPES, signed_payload
 from shared.registry.sender import Sender
 from shared.registry.sign_in import CATALOG_SCOPE, SignIn, pull_scope
 from shared.registry.tokens import Tokens
 
-ACCEPT_MANIFESTS: Final = ", ".join(
-    (
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-        *SIGNED_MEDIA_TYPES,
-    )
-)
-"""All of them, always: without one a registry converts the manifest, and the digest is another's."""
+_ACCEPT_MANIFESTS: Final = ", ".join((*media_types.MANIFESTS, *media_types.SCHEMA1_MANIFESTS))
 
 _USER_AGENT: Final = "tallyman"
 
 
 @dataclass(frozen=True)
 class FetchedManifest:
-    """body: the bytes that the digest is of.  media_type: as the registry labels it, "" where it does not."""
+    """digest: checked.  media_type: as the registry labels it, "" where it does not.  body: as received."""
 
     digest: Digest
     media_type: str
@@ -141,7 +133,7 @@ class RegistryClient:
         Also raises ManifestGone, DigestMismatch.
         """
         what = f"{repository}{'@' if isinstance(reference, Digest) else ':'}{reference}"
-        headers = {"Accept": ACCEPT_MANIFESTS, **_BYTES}
+        headers = {"Accept": _ACCEPT_MANIFESTS, **_BYTES}
         if known:
             headers["If-None-Match"] = f'"{known}"'
         wanted = _Wanted(pull_scope(repository), what, MANIFEST_BYTES, headers, _MANIFEST_GONE)
@@ -220,13 +212,11 @@ class RegistryClient:
 
     def _checked(self, answer: Answer, what: str, reference: str) -> FetchedManifest:
         """Return the manifest, once its digest is the one that was promised."""
-        body = signed_payload(answer.body) if answer.media_type in SIGNED_MEDIA_TYPES else None
-        body = answer.body if body is None else body
-        digest = Digest.of(body)
+        digest = manifest_digest(answer.body, answer.media_type)
         told = answer.headers.get("docker-content-digest", "")
         if (told.startswith("sha256:") and told != digest) or (isinstance(reference, Digest) and reference != digest):
             raise self._mismatch(what)
-        return FetchedManifest(digest, answer.media_type, body)
+        return FetchedManifest(digest, answer.media_type, answer.body)
 
     def _mismatch(self, what: str) -> DigestMismatch:
         return DigestMismatch(

@@ -77,7 +77,9 @@ def _tls_sentence(host: str, error: ssl.SSLError) -> str:
 
 
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
-    return next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+    """Return the innermost: libraries wrap OpenSSL's error in classes of its kind, without its code."""
+    found = [cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)]
+    return found[-1] if found else None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
