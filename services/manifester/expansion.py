@@ -76,7 +76,7 @@ def expand(digest: Digest, parsed: Parsed, read: Manifests, configs: Configs) ->
     below = members(parsed, read) if isinstance(parsed, ParsedIndex) else {}
     every = {digest: parsed} | {member: _what(entry, read) for member, entry in below.items()}
     platforms = {member: _platform(what, configs) for member, what in every.items()}
-    return [_facts(member, what, read, configs, platforms) for member, what in every.items()]
+    return [_facts(member, what, configs, every, platforms) for member, what in every.items()]
 
 
 def tells_more(manifest: ObservedManifest, known: ObservedManifest | None) -> bool:
@@ -86,6 +86,22 @@ def tells_more(manifest: ObservedManifest, known: ObservedManifest | None) -> bo
 
 def _told(manifest: ObservedManifest) -> tuple[bool, bool, bool]:
     return bool(manifest.children), manifest.size_bytes is not None, manifest.created is not None
+
+
+def _below(index: ParsedIndex, every: Mapping[Digest, Parsed | IndexEntry]) -> dict[Digest, None]:
+    """Return the members of an index, be it the outermost or one within it, as the whole family sees them.
+
+    every: the family. An entry that one of its indexes describes and another does not is the same thing to both.
+    """
+    found: dict[Digest, None] = {}
+    parents = [index]
+    for parent in parents:  # grows meanwhile
+        for entry in parent.entries:
+            what = every[entry.digest]
+            if entry.digest not in found and isinstance(what, ParsedIndex):
+                parents.append(what)
+            found[entry.digest] = None
+    return found
 
 
 def _what(entry: IndexEntry, read: Manifests) -> Parsed | IndexEntry:
@@ -116,8 +132,8 @@ def _config(image: ParsedImage, configs: Configs) -> ParsedConfig:
 def _facts(
     digest: Digest,
     what: Parsed | IndexEntry,
-    read: Manifests,
     configs: Configs,
+    every: Mapping[Digest, Parsed | IndexEntry],
     platforms: Mapping[Digest, Platform],
 ) -> ObservedManifest:
     match what:
@@ -132,7 +148,7 @@ def _facts(
                 config=what.config,
             )
         case ParsedIndex():
-            children = tuple(ObservedChild(digest=member, platform=platforms[member]) for member in members(what, read))
+            children = tuple(ObservedChild(digest=member, platform=platforms[member]) for member in _below(what, every))
             return ObservedManifest(digest=digest, kind="index", media_type=what.media_type, children=children)
         case ParsedArtifact():
             return ObservedManifest(

@@ -1,7 +1,7 @@
 """What a manifest and its members amount to."""
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from services.manifester.expansion import (
@@ -155,10 +155,19 @@ def test_an_images_own_facts_are_more_than_an_index_entrys() -> None:
     assert tells_more(told_by_entry, None)
 
 
+def test_what_one_index_describes_and_another_does_not_is_the_same_to_both() -> None:
+    top = index(entry("a", media_type=OCI_INDEX), entry("b", media_type=OCI_INDEX))
+    read: Read = {digest("a"): index(entry("f", AMD64)), digest("b"): index(entry("f"))}
+    whole, a, b, f = expand(TOP, top, read, {})
+    assert (f.digest, f.kind) == (digest("f"), "image")
+    assert whole.children[2:] == a.children == b.children
+
+
 NAMES = st.sampled_from("abcdef")
 
 
 @given(st.dictionaries(NAMES, st.lists(st.tuples(NAMES, st.booleans()), max_size=6)))
+@example({"a": [], "b": [("f", True)], "c": [("f", False)], "f": [("d", False)]})
 def test_whatever_points_where_every_member_has_its_facts_once(graph: dict[str, list[tuple[str, bool]]]) -> None:
     read: Read = {
         digest(name): index(*(entry(to, AMD64 if told else None, media_type="") for to, told in entries))
