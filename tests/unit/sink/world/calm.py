@@ -1,0 +1,68 @@
+"""One undisturbed worker over the same log has to say the same: crashes, sleepers and redelivery change nothing."""
+
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from services.sink.listings import Listings
+from services.sink.ports import Clocks, Outgoing, Received, Work
+from services.sink.progress import ScanProgress
+from services.sink.registries import ConnectedRegistries
+from services.sink.stalls import Stalls
+from shared.messages.topics import IMAGES_OBSERVED
+from tests.fakes.sink_store import FakeSinkStore
+from tests.unit.sink.world.log import Publication, Source
+from tests.unit.sink.world.scheduler import NEVER, PARTITIONS, SOURCES, Connections, World
+from tests.unit.sink.world.told import Broken, Decided, Ended, parts_of
+
+T = TypeVar("T")
+
+
+def check_calm(world: World) -> None:
+    """Raise Broken where the world's owners told something that one undisturbed worker does not tell."""
+    for source in SOURCES:
+        told = list(parts_of(Publication(0, source, tuple(_work_alone(world, source)))))
+        if source.topic == IMAGES_OBSERVED.name:
+            calm = [part.sent for part in told if isinstance(part, Decided) and part.outcome != "skipped"]
+            _compare(calm, [decided.sent for decided in world.told.decided[source]])
+        else:
+            _compare(
+                [_end(part) for part in told if isinstance(part, Ended)],
+                [_end(ended) for ended in world.told.ended.values() if ended.source == source],
+            )
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return the result of a coroutine that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    raise AssertionError("it waited")
+
+
+def _work_alone(world: World, source: Source) -> list[Outgoing]:
+    """Work a partition from its beginning, message by message, with a store of its own."""
+    store = FakeSinkStore()
+    registries = ConnectedRegistries(Connections(), store, PARTITIONS)
+    clocks = Clocks(lambda: datetime(2026, 1, 1, tzinfo=UTC), lambda: 0.0)
+    work: Work[Any] = Listings(store, registries, world.fuse, clocks)
+    if source.topic != IMAGES_OBSERVED.name:
+        work = ScanProgress(source.partition, store, registries, world.fuse, Stalls(NEVER), clocks)
+    sent: list[Outgoing] = []
+    for record in world.log.all(source):
+        sent += run(work.work([Received(source.partition, record.offset, record.message)]))
+    return sent
+
+
+def _end(ended: Ended) -> tuple[str, int, str, dict[str, Any]]:
+    return ended.context.registry, ended.context.scan, ended.status, dict(ended.event.data)
+
+
+def _compare(calm: Sequence[object], told: Sequence[object]) -> None:
+    for alone, disturbed in zip(calm, told, strict=False):
+        if alone != disturbed:
+            raise Broken(f"not what one undisturbed worker says: {disturbed}, but {alone}")
+    if len(calm) != len(told):
+        raise Broken(f"an undisturbed worker tells {len(calm)} decisions, not {len(told)}")

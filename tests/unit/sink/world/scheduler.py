@@ -1,0 +1,297 @@
+"""One world: who goes on next, who crashes, who sleeps; all by the seed."""
+
+import random
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from services.sink.decide import Fuse
+from services.sink.listings import Listings
+from services.sink.ports import Clocks, Work
+from services.sink.progress import ScanProgress
+from services.sink.registries import ConnectedRegistries
+from services.sink.stalls import Stalls
+from shared.connections.records import Recorded
+from shared.messages.connection_changed import Connection
+from shared.messages.images_observed import ImagesObserved
+from shared.messages.model import Message, ScanContext, ScanKind
+from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
+from shared.oci.digest import Digest
+from shared.store.errors import StoreUnavailable
+from tests.fakes.sink_store import FakeSinkStore, Tables
+from tests.unit.sink.world.log import Log, Source
+from tests.unit.sink.world.owners import Owner, Turn, own
+from tests.unit.sink.world.told import Broken, Told
+from tests.unit.sink.world.truth import DIGESTS, Place, Truth
+from tests.unit.sink.world.upstream import Asked, Upstream
+
+PARTITIONS: Final = 3
+SHARDS: Final = 2
+REGISTRIES: Final = {"registry0": 0, "registry1": 1}
+"""The registries and their slots: they share a partition."""
+
+REPOSITORIES: Final = ("base", "team/app", "web")
+TAGS: Final = ("1", "2", "3", "4", "5", "latest")
+PLACES: Final = tuple((registry, repository) for registry in REGISTRIES for repository in REPOSITORIES)
+
+SOURCES: Final = tuple(
+    Source(topic.name, partition) for topic in (IMAGES_OBSERVED, SCAN_PROGRESSED) for partition in range(PARTITIONS)
+)
+_BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_PATIENCE: Final = 60_000
+NEVER: Final = 1e12
+NO_FUSE: Final = Fuse(share=1.0, minimum=1_000_000)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a world differs from the right one: a mistake that the hunt has to find."""
+
+    store: type[FakeSinkStore] = FakeSinkStore
+    message: Callable[[Message], Message] | None = None
+    fences: bool = True
+    resets: bool = True
+
+
+RIGHT: Final = Variant()
+
+
+class Connections:
+    """The two registries' connections; nothing becomes of them."""
+
+    async def get(self, registry: str, offset: int) -> Connection | None:
+        return connection(registry)
+
+    def all(self) -> Collection[tuple[Connection, int]]:
+        return [(connection(registry), 0) for registry in REGISTRIES]
+
+    async def changes(self) -> AsyncIterator[Recorded]:
+        return
+        yield
+
+
+def connection(registry: str) -> Connection:
+    return Connection(
+        registry=registry, slot=REGISTRIES[registry], shards=SHARDS, name=registry, host=f"https://{registry}.test"
+    )
+
+
+class World:
+    """Truth, stages, log, store, owners.
+
+    rough: the registries change while they are read, reads fail, time-outs come early.  stall_seconds: in steps.
+    """
+
+    def __init__(self, seed: int, *, rough: bool, variant: Variant = RIGHT) -> None:
+        self.rng: Final = random.Random(seed)
+        self.now = 0
+        self.rough = rough
+        self.truth: Final = Truth()
+        self.tables: Final = Tables()
+        self.log: Final = Log(self._clock, fences=variant.fences, altered=variant.message)
+        self.upstream: Final = Upstream(self.rng, self.truth, self.log, self.tables, self._clock, rough=rough)
+        self.observed: Final[dict[tuple[str, str, int], Digest | None]] = {}
+        self.told: Final = Told(self.truth, self.upstream.reads, self.observed)
+        self.scans: Final[dict[tuple[str, int], Asked]] = {}
+        self.fuse: Final = self.rng.choice((NO_FUSE, Fuse(share=0.5, minimum=2)))
+        self._variant: Final = variant
+        self._stall_seconds = self.rng.choice((NEVER, NEVER, 400.0)) if rough else NEVER
+        self._skipped_seconds = 0.0
+        self._expires: Final = self.rng.random() < 0.3
+        self.told.expires = self._expires
+        self._crashes_left = 12
+        self._failing = 0.004
+        self._heard = 0
+        self._read: Final = dict.fromkeys(SOURCES, 0)
+        self._sleepers: Final[list[Owner]] = []
+        self._owners: Final = {source: self._owner(source) for source in SOURCES}
+
+    def _clock(self) -> int:
+        return self.now
+
+    def ask(self, kind: ScanKind, place: Place, tag: str | None = None, *, confirmed: bool = False) -> ScanContext:
+        """Request a scan: of the place's registry, of the place, or of one tag there."""
+        registry, repository = place
+        scan = 1 + len(self.scans)
+        context = ScanContext(
+            registry=registry,
+            scan=scan,
+            kind=kind,
+            connection=0,
+            slot=REGISTRIES[registry],
+            shards=SHARDS,
+            partitions=PARTITIONS,
+            confirmed=confirmed,
+        )
+        asked = Asked(context, None if kind is ScanKind.FULL else repository, tag)
+        self.scans[registry, scan] = asked
+        self.upstream.ask(asked)
+        return context
+
+    def change(self) -> None:
+        """Change something in a registry."""
+        place, chance = self.rng.choice(PLACES), self.rng.random()
+        if chance < 0.04:
+            self.truth.delete(place, self.now)
+        elif chance < 0.08:
+            self.truth.clear(place, self.now)
+        else:
+            digest = None if chance < 0.35 else self.rng.choice(DIGESTS)
+            self.truth.point(place, self.rng.choice(TAGS), digest, self.now)
+
+    def step(self) -> None:
+        """Let one of all those at work go on."""
+        self.now += 1
+        if self.rough and self.rng.random() < 0.06:
+            self.change()
+        if self._crashes_left and self.rng.random() < 0.012:
+            self._crash()
+        chance = self.rng.random()
+        if self._sleepers and chance < 0.2:
+            self._wake()
+        elif chance < 0.65 or not self.upstream.step():
+            self._work()
+        self._hear()
+
+    def settle(self) -> None:
+        """Go on until everything is worked. Raises Broken when that never comes."""
+        for _ in range(_PATIENCE):
+            if not self._busy():
+                return
+            self.step()
+        raise Broken("never settles")
+
+    def finish(self) -> None:
+        """Go on until all scans have ended. Raises Broken where one needs a time-out though nothing was lost."""
+        self.settle()
+        for _ in range(6):
+            running = [key for key in self.scans if key not in self.told.ended]
+            if not running:
+                return
+            unexplained = [key for key in running if key not in self.upstream.lost]
+            if unexplained:
+                raise Broken(f"scans do not end: {unexplained}")
+            self._let_time_pass()
+        raise Broken("scans do not time out")
+
+    def rouse_sleepers(self) -> None:
+        """Let everyone that was thought dead go on to its end."""
+        while self._sleepers:
+            self.now += 1
+            self._go_on(self.rng.choice(self._sleepers))
+            self._hear()
+        self.settle()
+
+    def become_quiet(self) -> None:
+        """From now on nothing changes, fails or crashes."""
+        self.rough, self._crashes_left, self._failing = False, 0, 0.0
+        self.upstream.calm()
+
+    def _busy(self) -> bool:
+        return self.upstream.busy or not all(self.log.is_worked(source) for source in SOURCES)
+
+    def _let_time_pass(self) -> None:
+        self._skipped_seconds += self._stall_seconds + 1
+        for source in SOURCES:
+            for _ in range(10):
+                self.now += 1
+                self._go_on_working(self._owners[source])
+        self._hear()
+        self.settle()
+
+    # Those who work the partitions.
+
+    def _owner(self, source: Source) -> Owner:
+        work = self._work_of(source)
+        batch = lambda: self.rng.choice((1, 1, 2, 3, 5, 8))  # noqa: E731 - two one-word rules of this owner
+        fails = lambda: self.rng.choice(("before", "after")) if self.rng.random() < self._failing else None  # noqa: E731
+        return Owner(source, own(source, self.log, work, self._pause, batch, fails, resets=self._variant.resets))
+
+    def _work_of(self, source: Source) -> Work[Any]:
+        store = self._variant.store(self.tables, self._pause, lambda parts: self.rng.sample(parts, len(parts)))
+        registries = ConnectedRegistries(Connections(), store, PARTITIONS)
+        clocks = Clocks(
+            now=lambda: _BEGINNING + timedelta(seconds=self.now), monotonic=lambda: self.now + self._skipped_seconds
+        )
+        if source.topic == IMAGES_OBSERVED.name:
+            return Listings(store, registries, self.fuse, clocks)
+        return ScanProgress(source.partition, store, registries, self.fuse, Stalls(self._stall_seconds), clocks)
+
+    async def _pause(self, step: str) -> None:
+        for _ in range(self.rng.choice((1, 1, 1, 2))):
+            await Turn(step)
+        if self.rng.random() < self._failing / 4:
+            raise StoreUnavailable("The store does not answer.")
+
+    def _crash(self) -> None:
+        """The owner of a source dies, or is only thought dead; somebody else takes over."""
+        self._crashes_left -= 1
+        source = self.rng.choice(SOURCES)
+        owner = self._owners[source]
+        if self.rng.random() < 0.75:
+            owner.sleeps_until = self.now + self.rng.choice((0, 20, 100, 400))
+            self._sleepers.append(owner)
+        else:
+            owner.working.close()
+        self._owners[source] = self._owner(source)
+
+    def _wake(self) -> None:
+        sleeper = self.rng.choice(self._sleepers)
+        if sleeper.sleeps_until <= self.now:
+            self._go_on(sleeper)
+
+    def _go_on(self, sleeper: Owner) -> None:
+        if not sleeper.step() or sleeper.idle:
+            sleeper.working.close()
+            self._sleepers.remove(sleeper)
+
+    def _work(self) -> None:
+        """Let an owner go on; one that has nothing to do is asked now and then."""
+        idle = self.rng.random() < 0.1
+        ready = [
+            owner for owner in self._owners.values() if idle or not owner.idle or not self.log.is_worked(owner.source)
+        ]
+        if not ready:
+            return
+        self._go_on_working(self.rng.choice(ready))
+
+    def _go_on_working(self, owner: Owner) -> None:
+        if not owner.step():
+            self._owners[owner.source] = self._owner(owner.source)  # fenced by a sleeper: the process starts again
+
+    # What is told, and what is forgotten.
+
+    def _hear(self) -> None:
+        if self._heard == len(self.log.publications):
+            return
+        self._note_one_tag_readings()
+        new, self._heard = self.log.publications[self._heard :], len(self.log.publications)
+        for publication in new:
+            for ended in self.told.hear(publication):
+                if not self.rough and ended.status == "complete" and ended.context.kind is ScanKind.FULL:
+                    self.compare("told by a complete scan", ended.context.registry)
+        if self._expires:
+            self._forget()
+
+    def compare(self, what: str, registry: str) -> None:
+        """Raise Broken where what was told is not what is true."""
+        if differences := self.told.inventory(registry).differences(self.truth.inventory(registry)):
+            raise Broken(f"{what} differs from the truth: {registry} {differences}")
+
+    def _note_one_tag_readings(self) -> None:
+        for source in SOURCES[:PARTITIONS]:
+            new = self.log.all(source)[self._read[source] :]
+            self._read[source] += len(new)
+            for record in new:
+                message = record.message
+                assert isinstance(message, ImagesObserved)
+                if message.context.kind is ScanKind.TAG:
+                    key = (message.context.registry, message.repository, message.context.scan)
+                    self.observed.setdefault(key, message.tags[0].digest if message.tags else None)
+
+    def _forget(self) -> None:
+        """Let some old decisions expire: of listings that were published."""
+        for decided in [decided for told in self.told.decided.values() for decided in told[-3:]]:
+            if self.rng.random() < 0.03:
+                self.tables.expire(*decided.place, decided.context.scan)

@@ -1,0 +1,222 @@
+"""What was told to the world outside: the events and reports that were committed, folded and checked as they come."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from services.sink.events import TYPE_PREFIX
+from services.sink.ports import Outgoing
+from shared.messages.codec import decode
+from shared.messages.images_observed import ImagesObserved
+from shared.messages.model import ScanContext, ScanKind
+from shared.messages.scan_progressed import ScanEnded, ScanProgressed, UnitOutcome, UnitReported
+from shared.messages.topics import IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED
+from shared.oci.digest import Digest
+from tests.unit.sink.world.log import Publication, Source
+from tests.unit.sink.world.truth import Inventory, Place, Truth, reached_from
+from tests.unit.sink.world.upstream import Reads
+
+
+class Broken(Exception):
+    """A promise was broken."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """An image event as a consumer reads it. previous, digest: where a tag pointed and points; of an image, itself."""
+
+    kind: str
+    identity: str
+    data: Mapping[str, Any]
+
+    @property
+    def place(self) -> Place:
+        return self.data["registry_id"], self.data["repository"]
+
+    @property
+    def scan(self) -> int:
+        return int(self.data["scan_id"])
+
+    @property
+    def tag(self) -> str | None:
+        return self.data.get("tag")
+
+    def end(self, name: str) -> Digest | None:
+        """Return the digest under a name of the data, None where there is none."""
+        return Digest(self.data[name]) if self.data[name] else None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A unit's report with the events before it."""
+
+    context: ScanContext
+    repository: str
+    outcome: UnitOutcome
+    events: tuple[Event, ...]
+    sent: tuple[Outgoing, ...]
+
+    @property
+    def place(self) -> Place:
+        return self.context.registry, self.repository
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a scan."""
+
+    context: ScanContext
+    status: str
+    event: Event
+    source: Source
+
+
+def event_of(record: Outgoing) -> Event:
+    """Return the event that a record of `image.events` holds."""
+    headers = {name: value.decode() for name, value in record.headers}
+    return Event(headers["ce_type"].removeprefix(TYPE_PREFIX), headers["ce_id"], json.loads(record.value))
+
+
+def parts_of(publication: Publication) -> Iterator[Decided | Ended]:
+    """Yield what a transaction told, in order; absences and closed catalogs are between the partitions."""
+    events: list[Outgoing] = []
+    for record in publication.records:
+        if record.topic is IMAGE_EVENTS:
+            events.append(record)
+        elif record.topic is SCAN_PROGRESSED:
+            message = decode(ScanProgressed, record.value, 0)
+            match message.progress:
+                case UnitReported(repository=repository, outcome=outcome):
+                    told = tuple(map(event_of, events))
+                    yield Decided(message.context, repository, outcome, told, (*events, record))
+                    events = []
+                case ScanEnded(status=status):
+                    (event,) = map(event_of, events)
+                    yield Ended(message.context, status, event, publication.source)
+                    events = []
+    if events:
+        raise Broken(f"events without a report: {[event_of(event) for event in events]}")
+
+
+class Told:
+    """All that was told so far.  expires: decisions may be forgotten, so a listing that told nothing may come twice."""
+
+    def __init__(
+        self, truth: Truth, reads: Reads, observed: Mapping[tuple[str, str, int], Digest | None]
+    ) -> None:
+        self._truth = truth
+        self._reads = reads
+        self._observed: Final = observed  # by one-tag scans, by place and scan
+        self._identities: set[str] = set()
+        self._tags: dict[tuple[Place, str], tuple[Digest | None, int]] = {}
+        self._images: dict[tuple[Place, Digest], bool] = {}
+        self._seen: dict[tuple[Place, Digest], int] = defaultdict(int)
+        self._full: dict[Place, int] = {}
+        self.expires = False
+        self.decided: dict[Source, list[Decided]] = defaultdict(list)
+        self.ended: dict[tuple[str, int], Ended] = {}
+        self.events: list[Event] = []
+        self._times: Counter[tuple[Place, int]] = Counter()
+
+    def hear(self, publication: Publication) -> list[Ended]:
+        """Take a transaction, and return the scans it ended. Raises Broken."""
+        ended = []
+        for part in parts_of(publication):
+            if isinstance(part, Ended):
+                self._end(part)
+                ended.append(part)
+            elif publication.source.topic == IMAGES_OBSERVED.name:
+                self._decide(publication.source, part)
+        return ended
+
+    def inventory(self, registry: str) -> Inventory:
+        """Return what the events of a registry amount to."""
+        return Inventory(
+            tags={(place[1], tag): to for (place, tag), (to, _) in self._tags.items() if to and place[0] == registry},
+            images=frozenset(
+                (place[1], digest) for (place, digest), here in self._images.items() if here and place[0] == registry
+            ),
+        )
+
+    @property
+    def full(self) -> Mapping[Place, int]:
+        """By place, the number of the last decided listing that was not of one tag."""
+        return self._full
+
+    def _end(self, ended: Ended) -> None:
+        key = (ended.context.registry, ended.context.scan)
+        self._once(ended.event)
+        if key in self.ended:
+            raise Broken(f"scan ended twice: {key}")
+        self.ended[key] = ended
+
+    def _once(self, event: Event) -> None:
+        if event.identity in self._identities:
+            raise Broken(f"event id told twice: {event}")
+        self._identities.add(event.identity)
+        self.events.append(event)
+
+    def _decide(self, source: Source, decided: Decided) -> None:
+        place, scan = decided.place, decided.context.scan
+        if decided.outcome is UnitOutcome.SKIPPED:
+            if decided.events:
+                raise Broken(f"a skipped listing told events: {decided}")
+            return
+        self.decided[source].append(decided)
+        self._times[place, scan] += 1
+        if self._times[place, scan] > 1 and not (self.expires and not decided.events):
+            raise Broken(f"listing decided twice: {place} scan {scan}")
+        if scan <= self._full.get(place, 0):
+            raise Broken(f"listing decided out of order: {place} scan {scan} after {self._full[place]}")
+        for event in decided.events:
+            self._once(event)
+            if (event.place, event.scan) != (place, scan):
+                raise Broken(f"event of another listing: {event}")
+            if event.tag is None:
+                self._tell_image(event)
+            else:
+                self._tell_tag(event, event.tag)
+        self._remember(decided)
+
+    def _remember(self, decided: Decided) -> None:
+        place, scan = decided.place, decided.context.scan
+        if decided.context.kind is not ScanKind.TAG:
+            self._full[place] = scan
+        elif (digest := self._observed.get((*place, scan))) is not None:
+            for reached in reached_from((digest,)):
+                self._seen[place, reached] = max(scan, self._seen[place, reached])
+
+    def _tell_tag(self, event: Event, tag: str) -> None:
+        key, before, to = (event.place, tag), event.end("from"), event.end("to")
+        known, scan = self._tags.get(key, (None, 0))
+        kind = "tag.moved" if before and to else "tag.created" if to else "tag.removed"
+        if known != before or before == to or event.kind != kind:
+            raise Broken(f"broken chain of a tag: {event}, known {known}")
+        if event.scan <= scan:
+            raise Broken(f"tag told out of order: {event}, told by scan {scan}")
+        if to is None and not self._was(event, tag):
+            raise Broken(f"tag removed that was there all the while: {event}")
+        if to is not None and (tag, to) not in self._reads.digests[*event.place, event.scan]:
+            raise Broken(f"tag told to point where it was not seen: {event}")
+        self._tags[key] = (to, event.scan)
+
+    def _was(self, event: Event, tag: str) -> bool:
+        """Return whether the tag was not there at some moment of the reading, or of its catalog's."""
+        windows = [self._reads.windows.get((event.place[0], name, event.scan)) for name in (event.place[1], "")]
+        return any(window and self._truth.was(event.place, tag, None, window) for window in windows)
+
+    def _tell_image(self, event: Event) -> None:
+        digest = Digest(event.data["digest"])
+        key, here = (event.place, digest), event.kind != "image.removed"
+        known = self._images.get(key)
+        kind = "image.removed" if known else "image.discovered" if known is None else "image.reappeared"
+        if event.kind != kind:
+            raise Broken(f"broken chain of an image: {event}, known {known}")
+        seen = reached_from(to for _, to in self._reads.digests[*event.place, event.scan])
+        if here and digest not in seen:
+            raise Broken(f"image told that was not seen: {event}")
+        if not here and self._seen[key] > event.scan:
+            raise Broken(f"image removed that a later scan saw: {event}, seen by {self._seen[key]}")
+        self._images[key] = here
