@@ -112,6 +112,7 @@ def load(
         username=username,
         page_size=page_size,
         max_connections=max_connections,
+        max_keepalive_connections=max_connections,
         max_rps=max_rps,
         skip_tls_verification=insecure or None,
         ca=_read_ca(ca),
@@ -176,7 +177,7 @@ def sql(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="tallyman")
 
 
 def _settings(data: Path | None) -> Settings:

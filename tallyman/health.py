@@ -29,7 +29,7 @@ async def _status(request: web.Request) -> web.Response:
     system = request.app[_SYSTEM]
     connections = [
         {"name": connection.name, "host": connection.host, "is_active": connection.is_active}
-        for connection, _ in system.connections.all()
+        for connection, _ in system.installation.connections.all()
     ]
     return web.json_response(
         {"stages": {name: asdict(stats) for name, stats in system.stats.items()}, "connections": connections}

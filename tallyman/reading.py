@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
+from services.opening import open_store
 from shared.errors import SettingsError
 from shared.pipeline.data_lock import DataLock
 from shared.settings import Settings
@@ -46,18 +47,8 @@ async def open_reading(settings: Settings) -> AsyncIterator[Reads]:
                 "https://registry.example.com), or name the folder that has one with --data."
             )
         with DataLock(settings.data):
-            async with _opened(settings) as store:
+            async with open_store(settings) as store:
                 yield _Direct(store)
         return
-    async with _opened(settings) as store:
+    async with open_store(settings) as store:
         yield _Direct(store)
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[Store]:
-    store = await Store.open(settings)
-    try:
-        await store.migrate()
-        yield store
-    finally:
-        await store.close()

@@ -3,24 +3,16 @@
 import asyncio
 import sys
 import time
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from services.access import RegistryAccess
 from services.lister.progress import progress_heard
 from services.lister.stage import NAME, lister_stage
 from services.lister.window import Window
-from shared.connections.secrets import Secrets
-from shared.connections.topic import ConnectionsTopic
-from shared.connections.view import ConnectionsView
-from shared.messages.topics import CONNECTION_CHANGED
+from services.opening import number_above_store, open_store, opened
 from shared.observability.heartbeat import beating
 from shared.observability.logs import configure_logs
-from shared.pipeline.kafka import client_options
 from shared.pipeline.process import run_process
-from shared.pipeline.topics import ensure_topics, topic_name, transaction_name
 from shared.pipeline.worker import run_stage
-from shared.registry.clients import RegistryClients
 from shared.settings import load_settings
 
 
@@ -28,22 +20,12 @@ async def run(stop: asyncio.Event) -> None:
     """Work scan requests until `stop`."""
     settings = load_settings()
     configure_logs(settings.log_level)
-    await ensure_topics(settings, [NAME])
-    topic = ConnectionsTopic(
-        options=client_options(settings),
-        name=topic_name(settings, CONNECTION_CHANGED),
-        transactional_id=transaction_name(settings, "connections"),
-    )
-    async with beating(settings.heartbeat), AsyncExitStack() as stack:
-        connections = ConnectionsView(topic)
-        await connections.start()
-        stack.push_async_callback(connections.stop)
-        clients = RegistryClients(settings)
-        stack.push_async_callback(clients.close)
-        window = Window(time.monotonic, settings.stall_seconds)
-        await stack.enter_async_context(progress_heard(settings, window.hear, stop))
-        access = RegistryAccess(connections, Secrets.of(settings), clients)
-        await run_stage(lister_stage(access, window, settings, lambda: datetime.now(UTC)), settings, stop)
+    window = Window(time.monotonic, settings.stall_seconds)
+    async with beating(settings.heartbeat), opened(settings, NAME) as ready, open_store(settings) as store:
+        await number_above_store(ready, store)
+        stage = lister_stage(ready.access, window, settings, lambda: datetime.now(UTC))
+        async with progress_heard(settings, window.hear, stop):
+            await run_stage(stage, settings, stop)
 
 
 if __name__ == "__main__":

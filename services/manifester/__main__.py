@@ -2,47 +2,23 @@
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
-from services.access import RegistryAccess
 from services.manifester.stage import NAME, manifester_stage
-from shared.connections.secrets import Secrets
-from shared.connections.topic import ConnectionsTopic
-from shared.connections.view import ConnectionsView
-from shared.messages.topics import CONNECTION_CHANGED
+from services.opening import open_store, opened
 from shared.observability.heartbeat import beating
 from shared.observability.logs import configure_logs
-from shared.pipeline.kafka import client_options
 from shared.pipeline.process import run_process
-from shared.pipeline.topics import ensure_topics, topic_name, transaction_name
 from shared.pipeline.worker import run_stage
-from shared.registry.clients import RegistryClients
 from shared.settings import load_settings
-from shared.store.store import Store
 
 
 async def run(stop: asyncio.Event) -> None:
     """Work pages of tags until `stop`."""
     settings = load_settings()
     configure_logs(settings.log_level)
-    await ensure_topics(settings, [NAME])
-    topic = ConnectionsTopic(
-        options=client_options(settings),
-        name=topic_name(settings, CONNECTION_CHANGED),
-        transactional_id=transaction_name(settings, "connections"),
-    )
-    async with beating(settings.heartbeat), AsyncExitStack() as stack:
-        connections = ConnectionsView(topic)
-        await connections.start()
-        stack.push_async_callback(connections.stop)
-        clients = RegistryClients(settings)
-        stack.push_async_callback(clients.close)
-        store = await Store.open(settings)
-        stack.push_async_callback(store.close)
-        await store.migrate()
-        access = RegistryAccess(connections, Secrets.of(settings), clients)
-        await run_stage(manifester_stage(access, store, lambda: datetime.now(UTC)), settings, stop)
+    async with beating(settings.heartbeat), opened(settings, NAME) as ready, open_store(settings) as store:
+        await run_stage(manifester_stage(ready.access, store, lambda: datetime.now(UTC)), settings, stop)
 
 
 if __name__ == "__main__":

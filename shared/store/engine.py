@@ -6,10 +6,12 @@ cancelled leaves its thread to finish, and no client is ever used by two.
 
 import asyncio
 import threading
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
 from clickhouse_connect.driver.client import Client
@@ -120,6 +122,9 @@ class Engine:
             try:
                 yield await (reading.stream if streamed else reading.whole)(sql, dict(parameters or {}))
             finally:
+                if reading.unfinished:
+                    # Else the driver would read a server's answer to its end before it lets go of it.
+                    await self.command(f"KILL QUERY WHERE query_id = '{reading.query_id}' ASYNC")
                 await reading.close()
 
     async def close(self) -> None:
@@ -154,17 +159,21 @@ class Engine:
 
 
 class _Reading:
-    """One streamed query on one thread."""
+    """One statement, its client and its thread. unfinished: more of the answer is to come."""
 
     def __init__(self, reach: Reach, thread: ThreadPoolExecutor) -> None:
         self._reach: Final = reach
         self._thread: Final = thread
         self._client: Client | None = None
         self._stream: StreamContext | None = None
+        self.query_id: Final = str(uuid.uuid4())
+        self.unfinished = False
 
     async def stream(self, sql: str, parameters: dict[str, Any]) -> Selection:
         client = await self._connected()
-        self._stream = await self._on_thread(client.query_row_block_stream, sql, parameters)
+        self.unfinished = True
+        identified = partial(client.query_row_block_stream, settings={"query_id": self.query_id})
+        self._stream = await self._on_thread(identified, sql, parameters)
         source: Any = self._stream.source
         blocks = iter(await self._on_thread(self._stream.__enter__))
         return Selection(tuple(source.column_names), _type_names(source), self._rows(blocks))
@@ -182,6 +191,7 @@ class _Reading:
         while (block := await self._on_thread(next, blocks, None)) is not None:
             for row in block:
                 yield tuple(row)
+        self.unfinished = False
 
     async def _on_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await _run(self._reach, self._thread, call, *arguments)

@@ -25,38 +25,20 @@ async def known_repositories(engine: Engine, registry: str) -> set[str]:
 
 
 async def known_tags(engine: Engine, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
-    """Return tag → digest of the present ones of which everything is stored that a reading would tell.
+    """Return tag → digest of the present ones; tags: at most a page of 100.
 
-    That is: an image with its platform, an artifact, or an index whose children are stored, each a row of its own.
+    All that a reading would tell of them is stored too: the sink inserts a decision's configs, children and images
+    before its tags, each table's rows as one block.
     """
     if not tags:
         return {}
     found = await engine.query(
         """
-        WITH
-        wanted AS (
-            SELECT tag, digest FROM tags FINAL
-            WHERE registry = {registry:String} AND repository = {repository:String}
-                AND tag IN (SELECT tag FROM keys) AND present
-        ),
-        children AS (
-            SELECT `index`, child FROM index_children FINAL
-            WHERE registry = {registry:String} AND repository = {repository:String}
-                AND `index` IN (SELECT digest FROM wanted)
-        ),
-        stored AS (
-            SELECT digest, kind, architecture FROM images FINAL
-            WHERE registry = {registry:String} AND repository = {repository:String}
-                AND digest IN (SELECT digest FROM wanted UNION ALL SELECT child FROM children)
-        )
-        SELECT tag, digest FROM wanted
-        WHERE digest IN (SELECT digest FROM stored WHERE kind = 'artifact' OR kind = 'image' AND architecture != '')
-            OR digest IN (SELECT digest FROM stored WHERE kind = 'index')
-                AND digest IN (SELECT `index` FROM children)
-                AND digest NOT IN (SELECT `index` FROM children WHERE child NOT IN (SELECT digest FROM stored))
+        SELECT tag, digest FROM tags FINAL
+        WHERE registry = {registry:String} AND repository = {repository:String} AND tag IN {tags:Array(String)}
+            AND present
         """,
-        {"registry": registry, "repository": repository},
-        Keys({"tag": str}, [(tag,) for tag in tags]),
+        {"registry": registry, "repository": repository, "tags": sorted(tags)},
     )
     return {tag: Digest.from_raw(digest) for tag, digest in found.rows}
 

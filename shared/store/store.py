@@ -91,7 +91,7 @@ class Store:
         return await known.known_repositories(self._engine, registry)
 
     async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
-        """Return tag → digest of the present ones whose image, platform and children are all stored."""
+        """Return tag → digest of the present ones; their image, platform and children are then stored too."""
         return await known.known_tags(self._engine, registry, repository, tags)
 
     async def known_configs(self, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from pydantic import SecretStr
 
+from services.opening import connections_topic
 from shared.connections.rules import ConnectionSettings
 from shared.connections.secrets import Secrets
 from shared.settings import Settings
@@ -18,7 +19,7 @@ from tallyman.loading import EXIT_OF, Outcome
 from tallyman.loading import load as load_registry
 from tallyman.progress import progress_of
 from tallyman.summary import print_summary
-from tallyman.system import connections_topic, open_system, run_stages
+from tallyman.system import open_system, run_stages
 
 
 def connection_settings(**given: Any) -> ConnectionSettings:

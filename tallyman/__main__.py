@@ -1,0 +1,5 @@
+"""`python -m tallyman`: the command line."""
+
+from tallyman.cli import main
+
+main()
