@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.support.registry",
     "tests.support.broker",
     "tests.support.clickhouse",
+    "tests.support.store_rows",
 ]
 
 # An example's time says more about what else the machine does than about our code.

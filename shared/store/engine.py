@@ -122,10 +122,14 @@ class Engine:
             try:
                 yield await (reading.stream if streamed else reading.whole)(sql, dict(parameters or {}))
             finally:
-                if reading.unfinished:
-                    # Else the driver would read a server's answer to its end before it lets go of it.
-                    await self.command(f"KILL QUERY WHERE query_id = '{reading.query_id}' ASYNC")
-                await reading.close()
+                await self._let_go(reading)
+
+    async def _let_go(self, reading: "_Reading") -> None:
+        try:
+            if reading.unfinished:  # else the driver would read a server's answer to its end
+                await self.command(f"KILL QUERY WHERE query_id = '{reading.query_id}' ASYNC")
+        finally:
+            await reading.close()
 
     async def close(self) -> None:
         """Wait for what runs, and close the clients."""
@@ -171,9 +175,9 @@ class _Reading:
 
     async def stream(self, sql: str, parameters: dict[str, Any]) -> Selection:
         client = await self._connected()
-        self.unfinished = True
         identified = partial(client.query_row_block_stream, settings={"query_id": self.query_id})
         self._stream = await self._on_thread(identified, sql, parameters)
+        self.unfinished = True
         source: Any = self._stream.source
         blocks = iter(await self._on_thread(self._stream.__enter__))
         return Selection(tuple(source.column_names), _type_names(source), self._rows(blocks))

@@ -1,12 +1,16 @@
 """What need not be asked of a registry again."""
 
 from collections.abc import Collection
+from typing import Final
 
 from shared.oci.digest import Digest
 from shared.store.engine import Engine
 from shared.store.keys import Keys
 from shared.store.rows import ConfigRow
 from shared.store.sink_reads import rows_of
+
+# OCI distribution-spec. A registry may tell longer ones; of those no page would fit into a parameter (128 KiB).
+_LONGEST_TAG: Final = 128
 
 
 async def known_repositories(engine: Engine, registry: str) -> set[str]:
@@ -30,7 +34,8 @@ async def known_tags(engine: Engine, registry: str, repository: str, tags: Colle
     All that a reading would tell of them is stored too: the sink inserts a decision's configs, children and images
     before its tags, each table's rows as one block.
     """
-    if not tags:
+    askable = sorted(tag for tag in tags if len(tag) <= _LONGEST_TAG)
+    if not askable:
         return {}
     found = await engine.query(
         """
@@ -38,7 +43,7 @@ async def known_tags(engine: Engine, registry: str, repository: str, tags: Colle
         WHERE registry = {registry:String} AND repository = {repository:String} AND tag IN {tags:Array(String)}
             AND present
         """,
-        {"registry": registry, "repository": repository, "tags": sorted(tags)},
+        {"registry": registry, "repository": repository, "tags": askable},
     )
     return {tag: Digest.from_raw(digest) for tag, digest in found.rows}
 

@@ -108,7 +108,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     process.stdin.close()
     try:
-        process.wait(10)
+        process.wait(1)  # it would wait for connections that clients keep alive
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -193,10 +193,16 @@ async def server_store(clickhouse_server: ClickHouse) -> AsyncIterator[Store]:
     await store.close()
 
 
+@pytest.fixture(scope="session")
+def embedded_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the embedded store."""
+    return tmp_path_factory.mktemp("embedded-store")
+
+
 @pytest_asyncio.fixture(scope="session")
-async def embedded_store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
+async def embedded_store(embedded_data: Path) -> AsyncIterator[Store]:
     """The migrated embedded store, the only one this process can have: keep to a registry of your own."""
-    store = await Store.open(Settings().model_copy(update={"data": tmp_path_factory.mktemp("embedded-store")}))
+    store = await Store.open(Settings().model_copy(update={"data": embedded_data}))
     await store.migrate()
     yield store
     await store.close()

@@ -1,0 +1,81 @@
+"""What need not be asked again, and what numbers and ends scans."""
+
+from shared.store import Store
+from tests.support.store_rows import Rows, digest
+
+
+async def known(store: Store, rows: Rows, *tags: str) -> set[str]:
+    """The tags among these that are known."""
+    return set(await store.known_tags(rows.registry, rows.repository, tags))
+
+
+async def test_a_present_tag_is_known_with_its_digest(store: Store, rows: Rows) -> None:
+    assert await known(store, rows, "a", "b") == set()
+    await store.insert([rows.tag("a", "x"), rows.tag("b", "y")])
+    assert await store.known_tags(rows.registry, rows.repository, ["a", "c"]) == {"a": digest("x")}
+    assert await store.known_tags(rows.registry, rows.repository, []) == {}
+
+
+async def test_a_moved_tag_is_known_where_it_points_now(store: Store, rows: Rows) -> None:
+    await store.insert([rows.tag("a", "x")])
+    await store.insert([rows.tag("a", "y", version=2)])
+    assert await store.known_tags(rows.registry, rows.repository, ["a"]) == {"a": digest("y")}
+
+
+async def test_a_removed_tag_is_not_known(store: Store, rows: Rows) -> None:
+    await store.insert([rows.tag("a", "x")])
+    await store.insert([rows.tag("a", "x", present=False, version=2)])
+    assert await known(store, rows, "a") == set()
+
+
+async def test_a_tag_of_another_repository_or_registry_is_not_known(store: Store, rows: Rows) -> None:
+    await store.insert([rows.tag("a", "x", repository="other"), Rows(rows.registry[::-1]).tag("a", "x")])
+    assert await known(store, rows, "a") == set()
+
+
+async def test_a_page_of_names_as_long_as_a_registry_may_tell_them_is_looked_up(store: Store, rows: Rows) -> None:
+    longest = [f"{n:03}".ljust(128, "🐳") for n in range(100)]
+    beyond = [f"{n:03}".ljust(1024, "🐳") for n in range(100)]
+    await store.insert([rows.tag(tag, "x") for tag in (*longest, *beyond)])
+    assert await known(store, rows, *longest) == set(longest)
+    assert await known(store, rows, *longest[:50], *beyond[:50]) == set(longest[:50])
+
+
+async def test_configs_are_known_by_registry_and_digest(store: Store, rows: Rows) -> None:
+    arm = rows.config("c1", architecture="arm64", variant="v8", created=None)
+    await store.insert([arm, rows.config("c2"), Rows(rows.registry[::-1]).config("c3")])
+    found = await store.known_configs(rows.registry, [digest("c1"), digest("c3"), digest("c4")])
+    assert found == {digest("c1"): arm}
+    assert await store.known_configs(rows.registry, []) == {}
+
+
+async def test_repositories_are_known_by_a_listing_a_tag_or_an_image(store: Store, rows: Rows) -> None:
+    await store.insert([rows.listing(repository="listed"), rows.listing(repository="gone", present=False)])
+    await store.insert([rows.tag("a", "x", repository="tagged"), rows.tag("a", "x", repository="u", present=False)])
+    await store.insert([rows.image("x", repository="held"), rows.image("x", repository="v", present=False)])
+    assert await store.known_repositories(rows.registry) == {"listed", "tagged", "held"}
+
+
+async def test_a_repository_that_went_is_known_no_more(store: Store, rows: Rows) -> None:
+    await store.insert([rows.listing(1, repository="a")])
+    await store.insert([rows.listing(2, repository="a", present=False)])
+    assert await store.known_repositories(rows.registry) == set()
+
+
+async def test_the_highest_scan_is_found_wherever_it_left_a_trace(store: Store, rows: Rows) -> None:
+    assert await store.highest_scan(rows.registry) == 0
+    await store.insert([rows.listing(3)])
+    assert await store.highest_scan(rows.registry) == 3
+    await store.insert([rows.unit("started", scan=4)])
+    assert await store.highest_scan(rows.registry) == 4
+    await store.insert([rows.decision(5)])
+    assert await store.highest_scan(rows.registry) == 5
+    await store.insert([rows.tag("a", "x", version=6)])
+    assert await store.highest_scan(rows.registry) == 6
+
+
+async def test_a_scan_is_unfinished_from_its_start_to_its_end(store: Store, rows: Rows) -> None:
+    await store.insert([rows.unit("started", scan=scan) for scan in (1, 2)])
+    await store.insert([rows.unit("expected", "ended", scan=1), rows.unit("expected", "a", scan=3)])
+    await store.insert([rows.unit("ended", scan=2, reason="complete")])
+    assert [scan for registry, scan in await store.unfinished_scans() if registry == rows.registry] == [1]
