@@ -1,0 +1,122 @@
+"""The yardstick: a plain asyncio loop that only fetches; nothing is checked, kept, compared or told.
+
+`python -m benchmarks.bare URL CONNECTIONS aiohttp|httpx`. It asks for the catalog, the tags, each tag's manifest,
+members of indexes that do not tell their platform, and each config once: what no first load can do without.
+"""
+
+import asyncio
+import ssl
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final
+
+import httpx
+
+from benchmarks.jobs import Told, serve, taken_orders
+from shared.oci import media_types
+from shared.registry.budget import Budget
+from shared.registry.transport import RegistryTransport
+from shared.registry.window import Slot
+
+_ACCEPT: Final = ", ".join((*media_types.MANIFESTS, *media_types.SCHEMA1_MANIFESTS))
+
+
+class _NoBudget(Budget):
+    """Never waits."""
+
+    async def pace(self) -> None:
+        return
+
+    async def admit(self) -> Slot:
+        return Slot()
+
+    def written(self, slot: Slot) -> None:
+        return
+
+    def answered(self, slot: Slot) -> None:
+        return
+
+    def hold(self, seconds: float) -> None:
+        return
+
+
+class _Fetching:
+    """One fetch of a whole registry."""
+
+    def __init__(self, client: httpx.AsyncClient, connections: int) -> None:
+        self._client: Final = client
+        self._turns: Final = asyncio.Semaphore(connections)
+        self._read: Final[set[str]] = set()
+        self.tags = 0
+
+    async def run(self) -> None:
+        names: list[str] = []
+        url: str | None = "/v2/_catalog?n=1000"
+        while url:
+            answer = await self._get(url)
+            names += answer.json()["repositories"]
+            url = answer.links.get("next", {}).get("url")
+        await _side_by_side(self._repository(name) for name in names)
+
+    async def _repository(self, name: str) -> None:
+        url: str | None = f"/v2/{name}/tags/list?n=1000"
+        while url:
+            answer = await self._get(url)
+            tags = answer.json().get("tags") or ()
+            self.tags += len(tags)
+            await _side_by_side(self._manifest(name, tag) for tag in tags)
+            url = answer.links.get("next", {}).get("url")
+
+    async def _manifest(self, name: str, reference: str) -> None:
+        manifest = (await self._get(f"/v2/{name}/manifests/{reference}", Accept=_ACCEPT)).json()
+        untold = {child["digest"] for child in manifest.get("manifests", ()) if "platform" not in child} - self._read
+        self._read.update(untold)
+        await _side_by_side(self._manifest(name, digest) for digest in untold)
+        config = manifest.get("config", {}).get("digest")
+        if _is_image(manifest) and config not in self._read:
+            self._read.add(config)
+            (await self._get(f"/v2/{name}/blobs/{config}")).json()
+
+    async def _get(self, path: str, **headers: str) -> httpx.Response:
+        async with self._turns:
+            return await self._client.get(path, headers=headers)
+
+
+def _is_image(manifest: dict[str, Any]) -> bool:
+    """Return False for what other tools keep in image manifests: only layers of images say so."""
+    return any(".image." in layer["mediaType"] for layer in manifest.get("layers", ()))
+
+
+async def _side_by_side(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for each in work:
+            group.create_task(each)
+
+
+def _over_aiohttp(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+    return RegistryTransport(limits, ssl.create_default_context(), _NoBudget())
+
+
+def _over_httpcore(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+    return httpx.AsyncHTTPTransport(limits=limits)
+
+
+TRANSPORTS: Final[dict[str, Callable[[httpx.Limits], httpx.AsyncBaseTransport]]] = {
+    "aiohttp": _over_aiohttp,
+    "httpx": _over_httpcore,
+}
+"""What carries httpx's requests: our own transport over aiohttp, or httpx's own."""
+
+
+async def _fetch(url: str, connections: int, transport: str) -> Told:
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=15)
+    begun = time.perf_counter()
+    async with httpx.AsyncClient(base_url=url, transport=TRANSPORTS[transport](limits), timeout=60) as client:
+        fetching = _Fetching(client, connections)
+        await fetching.run()
+    return {"seconds": time.perf_counter() - begun, "tags": fetching.tags, "status": "complete"}
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(taken_orders(), lambda: _fetch(sys.argv[1], int(sys.argv[2]), sys.argv[3])))
