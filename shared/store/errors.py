@@ -1,6 +1,7 @@
 """What can go wrong with the store, in the two words of shared.errors."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError, Error
@@ -74,9 +75,16 @@ def translated(error: ClickHouseError, where: str) -> TallymanError:
 
 def innermost(error: BaseException) -> BaseException:
     """Return the first cause: what is wrapped around it are addresses and attempts."""
-    while isinstance(inner := error.__cause__ or getattr(error, "reason", None), BaseException):
+    while inner := next(_causes(error), None):
         error = inner
     return error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield what an error says it comes from: Python's way, then urllib3's ways."""
+    for cause in (error.__cause__, getattr(error, "reason", None), *error.args):
+        if isinstance(cause, BaseException):
+            yield cause
 
 
 def _short(text: str) -> str:

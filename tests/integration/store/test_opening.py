@@ -2,9 +2,13 @@
 
 import asyncio
 import socket
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from ast import literal_eval
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from pydantic import SecretStr
 from shared.errors import SettingsError
 from shared.settings import Settings
 from shared.store import Store, StoreUnavailable
+from tests.support.certificates import make_authority, make_server_certificate
 from tests.support.clickhouse import PASSWORD, ClickHouse, running_clickhouse
 from tests.support.store_rows import Rows
 
@@ -93,11 +98,53 @@ async def test_a_store_that_goes_away_is_unavailable_until_it_is_back(tmp_path: 
     await store.close()
 
 
+@dataclass(frozen=True)
+class Behind:
+    """The server behind TLS. authority: the CA's PEM file."""
+
+    url: str
+    authority: Path
+
+
 @pytest.fixture
-def plain_listener() -> Iterator[int]:
-    """A port where nothing speaks TLS, nor HTTP."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
+async def behind_tls(clickhouse_server: ClickHouse, tmp_path: Path) -> AsyncIterator[Behind]:
+    """TLS in front of the server, with a certificate of a CA that nobody knows."""
+    authority = make_authority(tmp_path)
+    certificate = make_server_certificate(tmp_path, authority)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate_file, certificate.key_file)
+    port = int(clickhouse_server.url.rpartition(":")[2])
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, inner_writer), pump(inner_reader, writer))
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0, ssl=context) as server:
+        address = server.sockets[0].getsockname()
+        yield Behind(f"https://127.0.0.1:{address[1]}", authority.certificate_file)
+
+
+async def test_a_server_behind_tls_is_reached_with_its_ca(clickhouse_server: ClickHouse, behind_tls: Behind) -> None:
+    settings = clickhouse_server.settings(clickhouse=behind_tls.url, clickhouse_ca=behind_tls.authority)
+    store = await Store.open(settings)
+    assert await store.query("SELECT 1 AS one") == [{"one": 1}]
+    await store.close()
+
+
+async def test_an_unknown_ca_is_told_with_the_setting_that_names_it(
+    clickhouse_server: ClickHouse, behind_tls: Behind
+) -> None:
+    with pytest.raises(
+        SettingsError, match=r"TALLYMAN_CLICKHOUSE_CA: the certificate of .* unable to get local issuer"
+    ):
+        await Store.open(clickhouse_server.settings(clickhouse=behind_tls.url))
 
 
 async def test_the_embedded_store_is_refused_to_a_second_process_with_what_to_do(
@@ -120,7 +167,7 @@ async def test_what_was_acknowledged_is_there_whole_after_a_kill(tmp_path: Path)
     acknowledged = max([acknowledged, *map(int, (await child.stdout.read()).split())])
     await child.wait()
     told = await asyncio.to_thread(python, OPEN_AND_COUNT, str(tmp_path))
-    found = {row["tag"]: row["rows"] for row in eval(told.stdout)}
+    found = {row["tag"]: row["rows"] for row in literal_eval(told.stdout)}
     assert set(found.values()) == {500}
     assert {f"batch-{n:06}" for n in range(acknowledged + 1)} <= found.keys()
 

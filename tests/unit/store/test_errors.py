@@ -49,5 +49,5 @@ def test_an_error_that_tells_nothing_is_named() -> None:
 def test_the_first_cause_is_found_through_wrappers_and_reasons() -> None:
     root = ValueError("root")
     middle = RuntimeError("middle")
-    middle.reason = root  # type: ignore[attr-defined]
+    middle.reason = RuntimeError(root)  # type: ignore[attr-defined]
     assert innermost(wrapped(middle)) is root
