@@ -16,6 +16,10 @@ from shared.store.keys import FORMAT, KEYS, Keys
 # Not `default`: the embedded engine's database of that name shows the machine's files as tables.
 DATABASE: Final = "tallyman"
 
+_KEYS_IN_QUERY: Final = 1_000
+_QUERY_BYTES: Final = 4_000_000
+"""A thousand keys of the longest names stay below it."""
+
 
 class Embedded:
     """The way in. One process has one folder open, and one only; its clients share the engine."""
@@ -29,7 +33,7 @@ class Embedded:
             client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
 
     def connect(self, settings: Mapping[str, Setting]) -> Client:
-        return self._open(database=DATABASE, settings=dict(settings))
+        return self._open(database=DATABASE, settings={"max_query_size": _QUERY_BYTES, **settings})
 
     def _open(self, **options: Any) -> Client:
         try:
@@ -41,9 +45,13 @@ class Embedded:
             ) from error
 
     @contextmanager
-    def with_keys(self, client: Client, keys: Keys) -> Iterator[Mapping[str, Any]]:
-        """A temporary table: the engine takes no external data."""
+    def with_keys(self, client: Client, keys: Keys) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Few keys stand in the query; many in a temporary table, three statements more. No external data here."""
+        if len(keys.rows) <= _KEYS_IN_QUERY:
+            structure = ", ".join(keys.structure)
+            yield f"WITH {KEYS} AS (SELECT * FROM values('{structure}', {keys.literals()})) ", {}
+            return
         client.command(f"CREATE OR REPLACE TEMPORARY TABLE {KEYS} ({', '.join(keys.structure)}) ENGINE = Memory")
         client.raw_insert(KEYS, list(keys.columns), keys.body(), fmt=FORMAT)
-        yield {}
+        yield "", {}
         client.command(f"DROP TEMPORARY TABLE {KEYS}")

@@ -57,8 +57,8 @@ class Reach(Protocol):
         """Return a new client whose every query has these settings."""
         ...
 
-    def with_keys(self, client: Client, keys: Keys) -> AbstractContextManager[Mapping[str, Any]]:
-        """Return a context in which a query that is given what it yields sees a table `keys`."""
+    def with_keys(self, client: Client, keys: Keys) -> AbstractContextManager[tuple[str, Mapping[str, Any]]]:
+        """Return a context in which a query sees a table `keys`: yields what to put before it and its options."""
         ...
 
 
@@ -154,8 +154,8 @@ class Engine:
         if keys is None:
             answer = client.query(sql, parameters=given)
         else:
-            with self._reach.with_keys(client, keys) as more:
-                answer = client.query(sql, parameters=given, **more)
+            with self._reach.with_keys(client, keys) as (before, options):
+                answer = client.query(before + sql, parameters=given, **options)
         return Result(tuple(answer.column_names), _type_names(answer), [tuple(row) for row in answer.result_rows])
 
     def _insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]], types: Sequence[str]) -> None:

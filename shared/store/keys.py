@@ -27,12 +27,24 @@ class Keys:
         """Each column's name and ClickHouse type."""
         return [f"{name} {_TYPES[type_]}" for name, type_ in self.columns.items()]
 
+    def literals(self) -> str:
+        """Return the rows as literal tuples of SQL."""
+        return ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in self.rows)
+
     def body(self) -> bytes:
         """Return the rows in ClickHouse's RowBinary format."""
         return b"".join(_binary(value) for row in self.rows for value in row)
 
 
 _TYPES: Final[dict[type[Value], str]] = {str: "String", int: "UInt64", Digest: "FixedString(32)"}
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, Digest):
+        return f"unhex('{value.hex}')"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _binary(value: Value) -> bytes:

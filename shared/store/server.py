@@ -47,9 +47,10 @@ class Server:
         )
 
     @contextmanager
-    def with_keys(self, client: Client, keys: Keys) -> Iterator[Mapping[str, Any]]:
+    def with_keys(self, client: Client, keys: Keys) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """External data: sent beside the query."""
-        yield {"external_data": ExternalData(file_name=KEYS, data=keys.body(), fmt=FORMAT, structure=keys.structure)}
+        data = ExternalData(file_name=KEYS, data=keys.body(), fmt=FORMAT, structure=keys.structure)
+        yield "", {"external_data": data}
 
     def setting_to_blame(self, error: StoreUnavailable) -> SettingsError | None:
         """Return what setting keeps us out at a start, None where it is the server's own trouble."""
