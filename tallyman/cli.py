@@ -1,4 +1,8 @@
-"""The command line, `tallyman`. Exit codes: 0 well, 1 an error, 2 wrong usage or setting, 3 partial, 4 failed."""
+"""The command line, `tallyman`. Exit codes: 0 well, 1 an error, 2 wrong usage or setting, 3 partial, 4 failed.
+
+A command imports what it needs when it runs: broker, store and stages take a second to import, and neither `--help`
+nor a question to a running service needs them.
+"""
 
 import asyncio
 import sys
@@ -8,18 +12,19 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from shared.connections.rules import ConnectionInvalid
 from shared.errors import SettingsError, TallymanError
 from shared.messages.connection_changed import AuthType
 from shared.observability.logs import configure_logs
 from shared.settings import Settings, load_settings
-from tallyman import commands
 from tallyman.output import Format
 
 T = TypeVar("T")
 
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
+_WRONG_USAGE: Final = frozenset({"settings", "connection_invalid", "name_taken", "ambiguous", "sql_not_read_only"})
+"""Reasons of errors that whoever typed the command can make go away; a service that refuses passes its own on."""
+
 _LOG_LEVEL: Final = "warning"
 """A person at a terminal is told of what goes wrong; TALLYMAN_LOG_LEVEL=info tells more."""
 
@@ -70,7 +75,9 @@ def run(
     ] = False,
 ) -> None:
     """Run all services until Ctrl-C."""
-    _finish(commands.run(_settings(data), listen, load, once=once))
+    from tallyman.commands import run as command
+
+    _finish(command.run(_settings(data), listen, load, once=once))
 
 
 @app.command()
@@ -106,7 +113,9 @@ def load(
 
     Settings that are left out keep the value they had. Exit codes: 0 complete, 3 partial, 4 failed, 2 wrong usage.
     """
-    wanted = commands.connection_settings(
+    from tallyman.commands import load as command
+
+    wanted = command.connection_settings(
         name=name,
         auth_type=auth,
         username=username,
@@ -118,7 +127,7 @@ def load(
         ca=_read_ca(ca),
     )
     password = _read_password() if password_stdin else None
-    _finish(commands.load(_settings(data), host, wanted, password, allow_empty=allow_empty, as_json=as_json))
+    _finish(command.load(_settings(data), host, wanted, password, allow_empty=allow_empty, as_json=as_json))
 
 
 @app.command()
@@ -130,8 +139,10 @@ def images(
     data: Data = None,
 ) -> None:
     """Show the images present now."""
+    from tallyman.commands import inventory as command
+
     order = ("registry", "repository", "digest")
-    _finish(commands.show(_settings(data), "images", form, order, registry, repository, architecture))
+    _finish(command.show(_settings(data), "images", form, order, registry, repository, architecture))
 
 
 @app.command()
@@ -143,14 +154,18 @@ def tags(
     data: Data = None,
 ) -> None:
     """Show the tags present now, with what they point to."""
+    from tallyman.commands import inventory as command
+
     order = ("registry", "repository", "tag")
-    _finish(commands.show(_settings(data), "tags", form, order, registry, repository, architecture))
+    _finish(command.show(_settings(data), "tags", form, order, registry, repository, architecture))
 
 
 @app.command()
 def scans(registry: Registry = None, form: Form = Format.TABLE, data: Data = None) -> None:
     """Show the scans, the newest first."""
-    _finish(commands.show(_settings(data), "scans", form, ("started_at DESC",), registry))
+    from tallyman.commands import inventory as command
+
+    _finish(command.show(_settings(data), "scans", form, ("started_at DESC",), registry))
 
 
 @app.command()
@@ -160,9 +175,11 @@ def events(
     data: Data = None,
 ) -> None:
     """Show the events from the beginning to the end."""
+    from tallyman.commands import events as command
+
     if form is Format.CSV:
         raise typer.BadParameter("events are printed as table or jsonl", param_hint="--format")
-    _finish(commands.events(_settings(data), form, follow=follow))
+    _finish(command.events(_settings(data), form, follow=follow))
 
 
 @app.command()
@@ -172,7 +189,9 @@ def sql(
     data: Data = None,
 ) -> None:
     """Ask the inventory in SQL: `tallyman sql "SELECT architecture, count() FROM current_images GROUP BY 1"`."""
-    _finish(commands.sql(_settings(data), statement, form))
+    from tallyman.commands import inventory as command
+
+    _finish(command.sql(_settings(data), statement, form))
 
 
 def main() -> None:
@@ -206,7 +225,7 @@ def _finish(command: Coroutine[Any, Any, int]) -> None:
 
 def _fail(error: TallymanError) -> Any:
     typer.echo(f"tallyman: {error}", err=True)
-    raise typer.Exit(EXIT_USAGE if isinstance(error, SettingsError | ConnectionInvalid) else EXIT_ERROR)
+    raise typer.Exit(EXIT_USAGE if error.reason in _WRONG_USAGE else EXIT_ERROR)
 
 
 def _read_ca(path: Path | None) -> str | None:

@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-from services.opening import open_store
 from shared.errors import SettingsError
 from shared.pipeline.data_lock import DataLock
 from shared.settings import Settings
-from shared.store.store import Store
 from tallyman.door import Door
+
+if TYPE_CHECKING:
+    from shared.store.store import Store
 
 Answer = tuple[Sequence[str], AsyncIterator[Sequence[Any]]]
 
@@ -18,16 +20,6 @@ class Reads(Protocol):
     """Answers read-only statements with columns and rows."""
 
     def select(self, sql: str) -> AbstractAsyncContextManager[Answer]: ...
-
-
-class _Direct:
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    @asynccontextmanager
-    async def select(self, sql: str) -> AsyncIterator[Answer]:
-        async with self._store.select(sql) as selection:
-            yield selection.columns, selection.rows
 
 
 @asynccontextmanager
@@ -47,8 +39,26 @@ async def open_reading(settings: Settings) -> AsyncIterator[Reads]:
                 "https://registry.example.com), or name the folder that has one with --data."
             )
         with DataLock(settings.data):
-            async with open_store(settings) as store:
-                yield _Direct(store)
+            async with _store(settings) as store:
+                yield store
         return
+    async with _store(settings) as store:
+        yield store
+
+
+@asynccontextmanager
+async def _store(settings: Settings) -> AsyncIterator[Reads]:
+    from services.opening import open_store  # the engine takes a second to import: only where no service answers
+
     async with open_store(settings) as store:
         yield _Direct(store)
+
+
+@dataclass(frozen=True)
+class _Direct:
+    store: "Store"
+
+    @asynccontextmanager
+    async def select(self, sql: str) -> AsyncIterator[Answer]:
+        async with self.store.select(sql) as selection:
+            yield selection.columns, selection.rows

@@ -12,7 +12,7 @@ from shared.connections.rules import ConnectionSettings
 from shared.errors import SettingsError
 from shared.settings import Settings
 from tallyman.commands.load import connection_settings, load_with_progress, with_password
-from tallyman.door import open_door
+from tallyman.doorkeeper import open_door
 from tallyman.health import health_application
 from tallyman.loading import EXIT_OF
 from tallyman.sample import sample_registry

@@ -1,0 +1,16 @@
+"""One service for all tests that only ask it: starting broker and store takes seconds."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.tallyman_commands import Tallyman
+
+
+@pytest_asyncio.fixture(scope="session")
+async def tallyman(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tallyman]:
+    """The command line on a data folder that a running service has, shared by the session: load hosts of your own."""
+    commands = Tallyman(tmp_path_factory.mktemp("service") / "data")
+    async with commands.serving():
+        yield commands
