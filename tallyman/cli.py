@@ -4,7 +4,8 @@ A command imports what it needs when it runs: broker, store and stages take a se
 nor a question to a running service needs them.
 """
 
-import asyncio
+import re
+import ssl
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 from shared.errors import SettingsError, TallymanError
 from shared.messages.connection_changed import AuthType
 from shared.observability.logs import configure_logs
+from shared.pipeline.loop import run_loop
 from shared.settings import Settings, load_settings
 from tallyman.output import Format
 
@@ -25,6 +27,7 @@ EXIT_USAGE: Final = 2
 _WRONG_USAGE: Final = frozenset({"settings", "connection_invalid", "name_taken", "ambiguous", "sql_not_read_only"})
 """Reasons of errors that whoever typed the command can make go away; a service that refuses passes its own on."""
 
+_CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _LOG_LEVEL: Final = "warning"
 """A person at a terminal is told of what goes wrong; TALLYMAN_LOG_LEVEL=info tells more."""
 
@@ -123,8 +126,7 @@ def load(
         max_connections=max_connections,
         max_keepalive_connections=max_connections,
         max_rps=max_rps,
-        skip_tls_verification=insecure or None,
-        ca=_read_ca(ca),
+        **_trust(insecure, ca),
     )
     password = _read_password() if password_stdin else None
     _finish(command.load(_settings(data), host, wanted, password, allow_empty=allow_empty, as_json=as_json))
@@ -212,7 +214,7 @@ def _settings(data: Path | None) -> Settings:
 def _finish(command: Coroutine[Any, Any, int]) -> None:
     """Run a command to its end and leave with its exit code."""
     try:
-        code = asyncio.run(command)
+        code = run_loop(command)
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
@@ -228,13 +230,26 @@ def _fail(error: TallymanError) -> Any:
     raise typer.Exit(EXIT_USAGE if error.reason in _WRONG_USAGE else EXIT_ERROR)
 
 
-def _read_ca(path: Path | None) -> str | None:
-    if path is None:
-        return None
+def _trust(insecure: bool, ca: Path | None) -> dict[str, Any]:
+    """Return how the certificate is checked from now on; nothing, where neither option is given.
+
+    One choice undoes the other, whichever was made in an earlier load.
+    """
+    if insecure and ca:
+        raise typer.BadParameter("--insecure checks no certificate: leave --ca out, or --insecure", param_hint="--ca")
+    if insecure:
+        return {"skip_tls_verification": True, "ca": None}
+    return {"skip_tls_verification": False, "ca": _read_ca(ca)} if ca else {}
+
+
+def _read_ca(path: Path) -> str:
+    """Return the certificates in the file, without the comments that bundles have between them."""
     try:
-        return path.read_text(encoding="ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{path} is not a readable PEM file", param_hint="--ca") from error
+        found = "\n".join(_CERTIFICATE.findall(path.read_text(encoding="utf-8")))
+        ssl.create_default_context().load_verify_locations(cadata=found)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        raise typer.BadParameter(f"{path} is not a readable file of PEM certificates", param_hint="--ca") from error
+    return found
 
 
 def _read_password() -> str:

@@ -3,6 +3,7 @@
 The store belongs to one process; while a service has it, commands ask through here.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import aiohttp
 from shared.errors import PermanentError
 
 SOCKET: Final = "tallyman.sock"
+_LOOK_SECONDS: Final = 1.0
 
 
 class DoorRefused(PermanentError):  # says what has happened
@@ -38,6 +40,16 @@ class Door:
                 return cls(path, (await answer.json())["kafka"])
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError):
             return None  # left by a run that was killed
+
+    async def closed(self) -> None:
+        """Return when the service has stopped."""
+        async with _session(self._path) as session:
+            try:
+                while True:
+                    async with session.get("http://door/status"):
+                        await asyncio.sleep(_LOOK_SECONDS)
+            except aiohttp.ClientError:
+                return
 
     @asynccontextmanager
     async def select(self, sql: str) -> AsyncIterator[tuple[Sequence[str], AsyncIterator[Sequence[Any]]]]:

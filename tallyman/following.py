@@ -1,6 +1,6 @@
 """One scan, followed from its request to its end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from shared.messages.scan_progressed import (
     ScanEnded,
     ScanProgressed,
     ScanStarted,
+    ScanTimedOut,
     UnitOutcome,
     UnitReported,
 )
@@ -35,7 +36,8 @@ _GOOD = (UnitOutcome.STORED, UnitOutcome.SKIPPED)
 class ScanSeen:
     """A scan as its messages told it so far.
 
-    expected: named by the catalog.  absent, held: known before and not named.  status: None while it runs.
+    expected: named by the catalog.  absent, held: known before and not named; held ones stay as they were.
+    stalled_seconds: how long nothing was heard, where that ended it.  status: None while it runs.
     """
 
     registry: str
@@ -48,6 +50,7 @@ class ScanSeen:
     units: dict[str, UnitReported] = field(default_factory=dict)
     catalog_requests: dict[int, int] = field(default_factory=dict)
     catalog_failures: list[str] = field(default_factory=list)
+    stalled_seconds: float | None = None
     status: str | None = None
 
     def hear(self, message: ScanProgressed) -> None:
@@ -67,15 +70,43 @@ class ScanSeen:
                 known = self.units.get(unit.repository)
                 if known is None or (known.outcome not in _GOOD and unit.outcome in _GOOD):
                     self.units[unit.repository] = unit
+            case ScanTimedOut(stalled_seconds=seconds):
+                self.stalled_seconds = seconds
             case ScanEnded(status=status):
                 self.status = status
 
+    def missing(self) -> list[str]:
+        """Return the repositories that nothing was heard of, where that ended the scan."""
+        return sorted((self.expected | self.absent) - self.units.keys()) if self.stalled_seconds is not None else []
+
     def counts(self) -> Counts:
-        """Return the sums over what was heard."""
+        """Return the sums over what was heard; `failed` is every thing that was not read, as `scan_failures` has it."""
         units = [unit.counts for unit in self.units.values()]
         sums = {name: sum(getattr(unit, name) for unit in units) for name in Counts.model_fields}
         sums["requests"] += sum(self.catalog_requests.values())
+        sums["failed"] += len(self.catalog_failures) + len(self.held) + len(self.missing())
         return Counts(**sums)
+
+    def failures(self) -> Iterator[str]:
+        """Yield a sentence for each thing that was not read; for many of one kind one."""
+        yield from self.catalog_failures
+        if self.held:
+            yield (
+                f"catalog: {len(self.held)} known repositories are not in it any more, too many to believe it; they "
+                "are kept as they were. Load again with --allow-empty if that is right."
+            )
+        for unit in (unit for unit in self.units.values() if unit.outcome not in _GOOD):
+            for failure in unit.failures:
+                yield f"{_place(unit.repository, failure.what)}: {failure.detail or failure.reason}"
+        if missing := self.missing():
+            yield (
+                f"Nothing was heard of {len(missing)} repositories for {self.stalled_seconds:.0f} s, {missing[0]} "
+                "among them: see that the services run, then load again."
+            )
+
+
+def _place(repository: str, what: str) -> str:
+    return repository if what == repository else f"{repository}:{what}"
 
 
 @asynccontextmanager

@@ -88,7 +88,7 @@ async def load(
         finally:
             following.cancel()
         tell(seen, loop.time() - started)
-    return Outcome(_loaded(saved.connection.name, seen, loop.time() - started), tuple(_failures(seen)))
+    return Outcome(_loaded(saved.connection.name, seen, loop.time() - started), tuple(seen.failures()))
 
 
 async def _follow(messages: AsyncIterator[ScanProgressed]) -> None:
@@ -105,10 +105,3 @@ def _loaded(name: str, seen: ScanSeen, seconds: float) -> Loaded:
         seconds=round(seconds, 3),
         **seen.counts().model_dump(),
     )
-
-
-def _failures(seen: ScanSeen) -> list[str]:
-    told = list(seen.catalog_failures)
-    for unit in seen.units.values():
-        told += [f"{unit.repository}: {failure.what}: {failure.detail or failure.reason}" for failure in unit.failures]
-    return told

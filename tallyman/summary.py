@@ -27,9 +27,11 @@ def print_summary(outcome: Outcome, data: Path, out: TextIO | None = None) -> No
         f"\n[bold]{loaded.registry}[/bold]: [{style}]{loaded.status}[/{style}] in {loaded.seconds:.1f} s. "
         f"{_SAYING.get(loaded.status, '')}\n"
     )
-    console.print(_numbers(loaded))
+    if loaded.status != "failed":  # then there are no numbers, and what to do next is in the reason
+        console.print(_numbers(loaded))
     _print_failures(console, outcome.failures)
-    _print_next(console, loaded, data)
+    if loaded.status != "failed":
+        _print_next(console, loaded, data)
 
 
 def _numbers(loaded: Loaded) -> Table:

@@ -71,7 +71,7 @@ class ScanTally:
                 self.expect((*absent, *held))
                 self.absent.update(absent, held)
                 for name in held:
-                    self.hear(name, UnitOutcome.HELD, Counts())
+                    self.hear(name, UnitOutcome.HELD, Counts(failed=1))
                 if self.catalog_complete is None:
                     self.catalog_complete = complete
             case UnitReported(repository=name, outcome=outcome, counts=counts):

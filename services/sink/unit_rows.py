@@ -55,7 +55,7 @@ def unit_rows(message: ScanProgressed, offset: int, at: datetime) -> Iterator[Sc
             for name in absent:
                 yield row("absent", name)
             for name in held:
-                yield row("held", name, failures=(_held(name),))
+                yield row("held", name, failed=1, failures=(_held(name),))
         case UnitReported(repository=name, outcome=outcome, counts=counts, failures=failures):
             yield row(outcome.value, name, failures=failures, **counts.model_dump())
         case ScanTimedOut():

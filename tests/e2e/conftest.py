@@ -11,6 +11,7 @@ from tests.e2e.tallyman_commands import Tallyman
 @pytest_asyncio.fixture(scope="session")
 async def tallyman(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tallyman]:
     """The command line on a data folder that a running service has, shared by the session: load hosts of your own."""
-    commands = Tallyman(tmp_path_factory.mktemp("service") / "data")
+    patience = {"TALLYMAN_ATTEMPTS": "2", "TALLYMAN_LISTING_PAGES": "50"}  # so that bad registries are soon given up
+    commands = Tallyman(tmp_path_factory.mktemp("service") / "data", patience)
     async with commands.serving():
         yield commands

@@ -12,6 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from services.opening import connections_topic
+from shared.connections.rules import ConnectionSettings
+from shared.settings import Settings
+from tallyman.door import Door
+from tallyman.loading import Loaded, load
+
 _COMMAND: Final = (sys.executable, "-m", "tallyman")
 _COMMAND_SECONDS: Final = 120.0
 _START_SECONDS: Final = 90.0
@@ -65,6 +71,23 @@ class Tallyman:
     async def sql(self, statement: str) -> list[dict[str, Any]]:
         """The answer to a statement."""
         return await self.rows("sql", statement)
+
+    async def load_here(self, host: str, **connection: Any) -> Loaded:
+        """Load through the running service as `load` does, but without a process for it; any setting can be given."""
+        door = await Door.find(self.data)
+        assert door is not None
+        settings = Settings().model_copy(update={"data": self.data, "kafka": door.kafka})
+        wanted = ConnectionSettings(**{"max_rps": 100_000, **connection})
+        topic = connections_topic(settings)
+        outcome = await load(settings, topic, host, wanted, allow_empty=False, tell=lambda seen, seconds: None)
+        return outcome.loaded
+
+    async def ask(self, statement: str) -> list[dict[str, Any]]:
+        """The answer to a statement, asked of the running service as `sql` does, but without a process for it."""
+        door = await Door.find(self.data)
+        assert door is not None
+        async with door.select(statement) as (columns, rows):
+            return [dict(zip(columns, row, strict=True)) async for row in rows]
 
     async def load(self, host: str, *words: str, code: int = 0, stdin: str = "") -> dict[str, Any]:
         """The one object that a load with --json prints; the load may ask the registry as fast as it can."""

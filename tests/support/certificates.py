@@ -34,14 +34,18 @@ def make_authority(folder: Path, name: str = "Tallyman tests' CA") -> Certificat
     return _write(folder, "ca", key, builder.sign(key, hashes.SHA256()))
 
 
-def make_server_certificate(folder: Path, authority: Certificate) -> Certificate:
-    """Return a certificate for 127.0.0.1 and localhost, signed by the CA, its files in `folder`."""
+def make_server_certificate(
+    folder: Path, authority: Certificate, *, host: str = "", until: datetime = _UNTIL
+) -> Certificate:
+    """Return a certificate for 127.0.0.1 and localhost, or this host alone, signed by the CA, its files in `folder`."""
     key = ec.generate_private_key(ec.SECP256R1())
     names: list[x509.GeneralName] = [
         x509.DNSName("localhost"),
         x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")),
     ]
-    builder = _builder(_name("localhost"), key, authority.certificate.subject, authority.key)
+    if host:
+        names = [x509.DNSName(host)]
+    builder = _builder(_name("localhost"), key, authority.certificate.subject, authority.key, until)
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(False, None), critical=True)
     return _write(folder, "server", key, builder.sign(authority.key, hashes.SHA256()))
@@ -52,7 +56,11 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: x509.Name, issuer_key: ec.EllipticCurvePrivateKey
+    subject: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    until: datetime = _UNTIL,
 ) -> x509.CertificateBuilder:
     is_ca = subject == issuer
     usage = x509.KeyUsage(
@@ -75,7 +83,7 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(_FROM)
-        .not_valid_after(_UNTIL)
+        .not_valid_after(until)
         .add_extension(usage, critical=True)
         .add_extension(identifier, critical=False)
         .add_extension(authority, critical=False)
