@@ -11,6 +11,7 @@ from typing import Final, NoReturn
 from shared.errors import SettingsError, TallymanError
 from shared.observability.logs import Log
 from shared.pipeline.dead_letters import frames
+from shared.pipeline.loop import run_loop
 
 EXIT_CRASH: Final = 1
 EXIT_SETTINGS: Final = 2
@@ -25,7 +26,7 @@ def run_process(main: Callable[[asyncio.Event], Awaitable[None]]) -> int:
     When it raises, this never returns: the process ends at once with 2 for a wrong setting, else with 1, so that
     whoever supervises it starts it again.
     """
-    asyncio.run(_until_stopped(main))
+    run_loop(_until_stopped(main))
     return 0
 
 
