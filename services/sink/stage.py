@@ -14,6 +14,7 @@ from services.sink.partition import STAGE, Partition
 from services.sink.ports import Clocks, Registries, SinkStore
 from services.sink.progress import ScanProgress
 from services.sink.stalls import Stalls
+from shared.errors import TallymanError
 from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
@@ -23,6 +24,17 @@ from shared.settings import Settings
 _LOG: Final = Log(STAGE)
 _POLL_MS: Final = 200
 _SESSION_MS: Final = 10_000
+
+
+class PartitionTaken(TallymanError):
+    """Another sink publishes for a partition that we hold to be ours."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        super().__init__(
+            f"Another sink has taken over partition {partition} of {topic} while this one was asleep or cut off. "
+            "Nothing is lost or told twice; this one stops, and is to be started again.",
+            reason="partition_taken",
+        )
 
 
 class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -98,7 +110,9 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     def _raise_failures(self) -> None:
         if self._failed:
             raise self._failed[0]
-        for task in self._tasks.values():
+        for source, task in self._tasks.items():
+            if task.done() and isinstance(task.exception(), ProducerFenced):
+                raise PartitionTaken(source.topic, source.partition) from task.exception()
             if task.done():
                 task.result()
 

@@ -1,6 +1,7 @@
 """The window rule, proved on made-up times."""
 
 import math
+from math import inf, nextafter
 from random import Random
 
 import pytest
@@ -55,8 +56,8 @@ def test_no_closed_second_at_the_receiver_has_more_than_the_limit(limit: int, se
     window, now, arrivals = Window(limit), 0.0, []
     for _ in range(120):
         now += random.choice((0.0, 0.001, 0.02, 0.3)) * random.random()
-        now += window.wait_seconds(now)
-        assert window.wait_seconds(now) == 0
+        while wait := window.wait_seconds(now):  # a sum of floats may fall short of the time by its last bit
+            now = nextafter(now + wait, inf)
         slot = window.take()
         slot.written(now)
         arrived = now + random.random() * WAY_SECONDS
