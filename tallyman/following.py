@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared.connections.writer import Saved
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.messages.codec import decode, encode
 from shared.messages.scan_progressed import (
     CatalogClosed,
@@ -105,6 +106,19 @@ class ScanSeen:
             )
 
 
+class KafkaUnreachable(TransientError):  # says what has happened
+    """Kafka does not answer a command."""
+
+
+def unreachable(settings: Settings, error: KafkaError) -> KafkaUnreachable:
+    """Return our error for what the client raised."""
+    return KafkaUnreachable(
+        f"Kafka at {settings.kafka} does not answer as it should ({type(error).__name__}): check that it runs, that "
+        "the services have made their topics there, and TALLYMAN_KAFKA with what is set beside it.",
+        reason="kafka_unreachable",
+    )
+
+
 def _place(repository: str, what: str) -> str:
     return repository if what == repository else f"{repository}:{what}"
 
@@ -128,8 +142,8 @@ async def requested_scan(
     consumer = AIOKafkaConsumer(
         **client_options(settings), isolation_level="read_committed", max_partition_fetch_bytes=MAX_MESSAGE_BYTES
     )
-    await consumer.start()
     try:
+        await consumer.start()
         source = TopicPartition(topic_name(settings, SCAN_PROGRESSED), connection.slot % settings.partitions)
         consumer.assign([source])
         await consumer.seek_to_end(source)
@@ -137,6 +151,8 @@ async def requested_scan(
         offset = await _send(settings, request)
         seen = ScanSeen(connection.registry, connection.scan_base + offset)
         yield seen, _messages(consumer, seen)
+    except KafkaError as error:
+        raise unreachable(settings, error) from error
     finally:
         await consumer.stop()
 

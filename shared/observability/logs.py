@@ -4,7 +4,10 @@ import logging
 import sys
 from typing import Any, Final
 
-_QUIET: Final = ("aiokafka", "kafka", "asyncio", "httpx", "httpcore", "jgo", "urllib3")
+_QUIET: Final = (
+    *("aiokafka", "asyncio", "clickhouse_connect", "httpcore", "httpx", "jgo", "kafka"),
+    "urllib3.connectionpool",  # by its full name: clickhouse_connect sets the level of urllib3 when it is imported
+)
 
 
 class Log:

@@ -48,6 +48,7 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
     """
     wanted = (*CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, *(dead_letter(stage) for stage in stages))
     created: set[str] = set()
+    told = False
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:
         try:
@@ -56,7 +57,9 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
         except KafkaError as error:
             if not error.retriable or asyncio.get_running_loop().time() > deadline:
                 raise _refusal(settings, error) from error
-            _LOG.warning("kafka does not answer yet", address=settings.kafka, error=error)
+            if not told:
+                _LOG.warning("kafka does not answer yet", address=settings.kafka, error=error)
+            told = True
         await asyncio.sleep(_PAUSE_SECONDS)
     problems = [problem for topic in wanted for problem in topic_problems(settings, topic, found[topic])]
     if problems:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared.errors import SettingsError
 from shared.messages.topics import IMAGE_EVENTS
@@ -14,6 +15,7 @@ from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
 from shared.settings import Settings
 from tallyman.door import Door
+from tallyman.following import unreachable
 from tallyman.output import Format
 from tallyman.system import running_broker
 
@@ -53,8 +55,8 @@ async def _records(settings: Settings, *, follow: bool) -> AsyncIterator[Consume
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         name = topic_name(settings, IMAGE_EVENTS)
         sources = [TopicPartition(name, number) for number in range(settings.partitions)]
         consumer.assign(sources)
@@ -63,6 +65,8 @@ async def _records(settings: Settings, *, follow: bool) -> AsyncIterator[Consume
             batch = await consumer.getmany(timeout_ms=_POLL_MS)
             for record in sorted((r for records in batch.values() for r in records), key=lambda r: r.timestamp):
                 yield record
+    except KafkaError as error:
+        raise unreachable(settings, error) from error
     finally:
         await consumer.stop()
 
