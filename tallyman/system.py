@@ -24,6 +24,8 @@ from shared.settings import Settings
 from shared.store.store import Store
 
 STAGES: Final = ("lister", "tagger", "manifester", "sink")
+_DRAIN_SECONDS: Final = 5.0
+"""Unless set: a person waits for the stop, and what is not drained by then is worked at the next start."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
     async with AsyncExitStack() as stack:
         if settings.clickhouse is None:
             stack.enter_context(DataLock(settings.data))
+        if "drain_seconds" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"drain_seconds": _DRAIN_SECONDS})
         settings = await stack.enter_async_context(running_broker(settings))
         installation = await stack.enter_async_context(opened(settings, *STAGES))
         store = await stack.enter_async_context(open_store(settings))

@@ -98,7 +98,7 @@ class Tallyman:
     async def start(self, *words: str, stderr: Any = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
         """Start a command, its input and output in pipes."""
         return await asyncio.create_subprocess_exec(
-            *(*_COMMAND, *words, "--data", str(self.data)),
+            *(*_COMMAND, *words, *(() if "--help" in words else ("--data", str(self.data)))),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
