@@ -1,5 +1,7 @@
 """What a load led to, for a person, and what to do next."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Final, TextIO
@@ -64,10 +66,19 @@ def _print_failures(console: Console, failures: tuple[str, ...]) -> None:
 
 def _print_next(console: Console, loaded: Loaded, data: Path) -> None:
     where = "" if data == Path("data") else f" --data {data}"
+    tallyman = _as_typed()
     console.print("\nNext:")
     for command, meaning in (
-        (f"tallyman images{where} --registry {loaded.registry}", "what is there"),
-        (f"tallyman events{where}", "what changed"),
-        (f'tallyman sql{where} "SELECT architecture, count() FROM current_images GROUP BY 1"', "any question"),
+        (f"{tallyman} images{where} --registry {loaded.registry}", "what is there"),
+        (f"{tallyman} events{where}", "what changed"),
+        (f'{tallyman} sql{where} "SELECT architecture, count() FROM current_images GROUP BY 1"', "any question"),
     ):
         console.print(Text(f"  {command}"), Text(f"# {meaning}", style="dim"), soft_wrap=True)
+
+
+def _as_typed() -> str:
+    """Return how to call this command: by its name where a shell finds it, else by its path from here."""
+    if shutil.which("tallyman"):
+        return "tallyman"
+    program = Path(sys.argv[0])
+    return os.path.relpath(program) if program.name == "tallyman" else f"{sys.executable} -m tallyman"

@@ -20,6 +20,9 @@ MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 
 _LOG: Final = Log("topics")
 _PATIENCE_SECONDS: Final = 60.0
+_QUIET_SECONDS: Final = 5.0
+"""New topics have no leader for a moment; only a longer wait is worth a line."""
+
 _PAUSE_SECONDS: Final = 0.25
 _HOUR_MS: Final = 3600 * 1000
 
@@ -57,9 +60,9 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
         except KafkaError as error:
             if not error.retriable or asyncio.get_running_loop().time() > deadline:
                 raise _refusal(settings, error) from error
-            if not told:
+            if not told and asyncio.get_running_loop().time() > deadline - _PATIENCE_SECONDS + _QUIET_SECONDS:
                 _LOG.warning("kafka does not answer yet", address=settings.kafka, error=error)
-            told = True
+                told = True
         await asyncio.sleep(_PAUSE_SECONDS)
     problems = [problem for topic in wanted for problem in topic_problems(settings, topic, found[topic])]
     if problems:
