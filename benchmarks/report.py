@@ -31,12 +31,12 @@ def machine_told(load_before: tuple[float, float, float]) -> str:
     )
 
 
-def write(text: str) -> None:
+def write(text: str, readme: Path = README) -> None:
     """Put the text into the README, between its marks."""
-    document = README.read_text(encoding="utf-8")
+    document = readme.read_text(encoding="utf-8")
     head, rest = document.split(_BEGIN)
     _, tail = rest.split(_END)
-    README.write_text(f"{head}{_BEGIN}\n\n{text}\n{_END}{tail}", encoding="utf-8")
+    readme.write_text(f"{head}{_BEGIN}\n\n{text}\n{_END}{tail}", encoding="utf-8")
 
 
 def _table(rounds: Rounds) -> Iterator[str]:
