@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.e2e.tallyman_commands import Tallyman
+pytest.register_assert_rewrite("tests.e2e.agreement", "tests.e2e.tallyman_commands")
+
+from tests.e2e.tallyman_commands import Tallyman  # noqa: E402  # after what rewrites its asserts
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -66,7 +66,7 @@ async def test_a_load_that_is_broken_off_leaves_nothing_running_and_can_be_made_
         registry = SmallRegistry(fake)
         registry.fill()
         well = fake.scripts[CATALOG]
-        registry.breaks(CATALOG, Reply(wait_seconds=60))
+        registry.breaks(CATALOG, Reply(wait_seconds=20))
         loading = await alone.start("load", registry.url)
         async with asyncio.timeout(60):
             while not fake.requests(CATALOG):  # noqa: ASYNC110  # the fake only keeps what it has seen

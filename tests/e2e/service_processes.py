@@ -1,0 +1,74 @@
+"""The distributed form: each service a process of its own, all of one installation by their environment."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+STAGES: Final = ("lister", "tagger", "manifester", "sink")
+_STOP_SECONDS: Final = 30.0
+
+
+@dataclass
+class Services:
+    """Running services. environment: Tallyman's variables.  logs: where each writes what it says on stderr."""
+
+    environment: Mapping[str, str]
+    logs: Path
+    running: dict[str, Process] = field(default_factory=dict)
+
+    async def start(self, stage: str, number: int) -> None:
+        """Start one process of a stage."""
+        name = f"{stage}-{number}"
+        with (self.logs / f"{name}.log").open("ab") as log:
+            self.running[name] = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", f"services.{stage}"),
+                env={**os.environ, **self.environment},
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def kill(self, stage: str, number: int) -> None:
+        """Kill a process at once: it has no time for anything."""
+        process = self.running.pop(f"{stage}-{number}")
+        process.send_signal(signal.SIGKILL)
+        assert await process.wait() == -signal.SIGKILL
+
+    def ended(self) -> list[str]:
+        """Return which of them have ended, though nobody ended them."""
+        return [name for name, process in self.running.items() if process.returncode is not None]
+
+    def said(self, level: str) -> Iterator[str]:
+        """Yield what all have logged at this level."""
+        for log in sorted(self.logs.glob("*.log")):
+            yield from (line for line in log.read_text().splitlines() if f" {level} " in line or "Traceback" in line)
+
+
+@asynccontextmanager
+async def running_services(environment: Mapping[str, str], logs: Path, each: int) -> AsyncIterator[Services]:
+    """Run so many processes of each stage until the block ends; then each must stop when it is asked to."""
+    services = Services(environment, logs)
+    try:
+        await asyncio.gather(*(services.start(stage, number) for stage in STAGES for number in range(each)))
+        yield services
+        assert services.ended() == []
+    finally:
+        codes = await asyncio.gather(*map(_stopped, services.running.values()))
+    assert set(codes) == {0}, dict(zip(services.running, codes, strict=True))
+
+
+async def _stopped(process: Process) -> int:
+    if process.returncode is None:
+        process.terminate()
+    try:
+        return await asyncio.wait_for(process.wait(), _STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        return await process.wait()

@@ -1,0 +1,116 @@
+"""The distributed form on a real broker and a real ClickHouse server: the same inventory, whoever is killed midway."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from cryptography.fernet import Fernet
+
+from shared.messages.topics import dead_letter
+from shared.settings import Settings
+from shared.store import Store
+from tests.e2e import truth
+from tests.e2e.agreement import assert_counts, assert_events, assert_scan_shown, assert_shown
+from tests.e2e.service_processes import STAGES, Services, running_services
+from tests.e2e.tallyman_commands import Tallyman
+from tests.support.clickhouse import ClickHouse
+from tests.support.generator import Estate, generate
+from tests.support.generator_storage import Storage
+from tests.support.registry import Registry, memory_folder, running_registry
+from tests.support.worker import records_of
+
+PARTITIONS = 8
+
+
+@pytest_asyncio.fixture
+async def settings(kafka: str, clickhouse_server: ClickHouse, server_store: Store, tmp_path: Path) -> Settings:
+    """Settings of an installation of the test's own, on servers it shares."""
+    database = f"e2e_{secrets.token_hex(4)}"
+    await server_store._engine.command(f"CREATE DATABASE {database}")
+    prefix = f"e2e-{secrets.token_hex(4)}."
+    return clickhouse_server.settings(
+        database, kafka=kafka, topic_prefix=prefix, partitions=PARTITIONS, data=tmp_path / "unused"
+    )
+
+
+@pytest.fixture
+def environment(settings: Settings) -> Mapping[str, str]:
+    """The same settings as variables."""
+    assert settings.clickhouse_password is not None
+    return {
+        "TALLYMAN_KAFKA": str(settings.kafka),
+        "TALLYMAN_CLICKHOUSE": str(settings.clickhouse),
+        "TALLYMAN_CLICKHOUSE_USERNAME": settings.clickhouse_username,
+        "TALLYMAN_CLICKHOUSE_PASSWORD": settings.clickhouse_password.get_secret_value(),
+        "TALLYMAN_TOPIC_PREFIX": settings.topic_prefix,
+        "TALLYMAN_PARTITIONS": str(settings.partitions),
+        "TALLYMAN_SECRET_KEY": Fernet.generate_key().decode(),
+    }
+
+
+@pytest.fixture
+def tallyman(environment: Mapping[str, str], tmp_path: Path) -> Tallyman:
+    return Tallyman(tmp_path / "unused", environment)
+
+
+@pytest_asyncio.fixture
+async def services(environment: Mapping[str, str], tmp_path: Path) -> AsyncIterator[Services]:
+    """Two processes of each stage."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    async with running_services(environment, logs, each=2) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def store(settings: Settings, services: Services) -> AsyncIterator[Store]:
+    opened = await Store.open(settings)
+    await opened.migrate()
+    yield opened
+    await opened.close()
+
+
+async def test_services_of_their_own_tell_an_estate_exactly_though_one_of_each_is_killed_midway(
+    tallyman: Tallyman, services: Services, store: Store, settings: Settings
+) -> None:
+    estate = generate(seed=7, repositories=40, tags=800)
+    empty = Estate({}, estate.contents)
+    with memory_folder() as folder, running_registry(folder, basic=True) as registry:
+        Storage(registry.storage).write(estate)
+        loading = asyncio.create_task(load(tallyman, registry))
+        for share, stage in zip((0.1, 0.25, 0.4, 0.55), STAGES, strict=True):
+            await stored(store, share * 800, loading)
+            await services.kill(stage, 0)
+            await services.start(stage, 0)
+        first = await loading
+        assert_counts(first, estate, truth.changes(empty, estate))
+        await assert_shown(tallyman, "estate", estate)
+        await assert_scan_shown(tallyman, first)
+        events = await assert_events(tallyman, first, registry.url, truth.changes(empty, estate))
+
+        second = await load(tallyman, registry)
+        assert_counts(second, estate, [])
+        await assert_shown(tallyman, "estate", estate)
+        await assert_events(tallyman, second, registry.url, [], before=events)
+    for stage in STAGES:
+        assert await records_of(settings, dead_letter(stage)) == []
+    assert list(services.said("ERROR")) == []
+    assert not (tallyman.data).exists()
+
+
+async def load(tallyman: Tallyman, registry: Registry) -> truth.Row:
+    """Load with the password, slowly enough for something to happen meanwhile."""
+    words = ("--name", "estate", "--username", registry.username, "--password-stdin", "--max-rps", "40", "--json")
+    (told,) = (await tallyman("load", registry.url, *words, stdin=registry.password + "\n")).objects()
+    return told
+
+
+async def stored(store: Store, tags: float, loading: "asyncio.Task[truth.Row]") -> None:
+    """Wait until so many tags are stored. Fails where the load ends before."""
+    async with asyncio.timeout(120):
+        while (await store.query("SELECT count() AS tags FROM tags"))[0]["tags"] < tags:
+            assert not loading.done(), loading.result()
+            await asyncio.sleep(0.1)
