@@ -126,7 +126,7 @@ def load(
         max_connections=max_connections,
         max_keepalive_connections=max_connections,
         max_rps=max_rps,
-        **_trust(insecure, ca),
+        **trust_settings(insecure, ca),
     )
     password = _read_password() if password_stdin else None
     _finish(command.load(_settings(data), host, wanted, password, allow_empty=allow_empty, as_json=as_json))
@@ -230,7 +230,7 @@ def _fail(error: TallymanError) -> Any:
     raise typer.Exit(EXIT_USAGE if error.reason in _WRONG_USAGE else EXIT_ERROR)
 
 
-def _trust(insecure: bool, ca: Path | None) -> dict[str, Any]:
+def trust_settings(insecure: bool, ca: Path | None) -> dict[str, Any]:
     """Return how the certificate is checked from now on; nothing, where neither option is given.
 
     One choice undoes the other, whichever was made in an earlier load.

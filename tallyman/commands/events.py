@@ -21,14 +21,15 @@ from tallyman.system import running_broker
 
 _POLL_MS: Final = 500
 _ATTRIBUTE: Final = "ce_"
+_CONTENT_TYPE: Final = "content-type"
 
 
 async def events(settings: Settings, form: Format, *, follow: bool) -> int:
     """Print the events, oldest first within each image; with `follow` go on until stopped. Return 0."""
     async with _kafka(settings) as ready:
         async for record in _records(ready, follow=follow):
-            event = _event(record)
-            line = json.dumps(event, ensure_ascii=False) if form is Format.JSONL else _line(event)
+            event = event_of(record)
+            line = json.dumps(event, ensure_ascii=False) if form is Format.JSONL else line_of(event)
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
     return 0
@@ -75,15 +76,18 @@ async def _behind(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
     return any([await consumer.position(source) < end for source, end in ends.items()])
 
 
-def _event(record: ConsumerRecord) -> dict[str, Any]:
-    """Return the event in CloudEvents' JSON form."""
+def event_of(record: ConsumerRecord) -> dict[str, Any]:
+    """Return the event in CloudEvents' JSON form, from the binary mode it has in Kafka."""
     attributes = {
-        name.removeprefix(_ATTRIBUTE): value.decode() for name, value in record.headers if name.startswith(_ATTRIBUTE)
+        "datacontenttype" if name == _CONTENT_TYPE else name.removeprefix(_ATTRIBUTE): value.decode()
+        for name, value in record.headers
+        if name == _CONTENT_TYPE or name.startswith(_ATTRIBUTE)
     }
-    return {**attributes, "datacontenttype": "application/json", "data": json.loads(record.value)}
+    return {**attributes, "data": json.loads(record.value)}
 
 
-def _line(event: dict[str, Any]) -> str:
+def line_of(event: dict[str, Any]) -> str:
+    """Return the event as one line for a person."""
     data = event["data"]
     kind = event["type"].removeprefix("dev.tallyman.")
     time = event["time"][:19].replace("T", " ")

@@ -26,7 +26,7 @@ async def run(settings: Settings, listen: str | None, load: str | None, *, once:
     """Run until stopped, after a load if one is asked for; return 0, or the load's exit code with `once`."""
     if once and not load:
         raise SettingsError("--once stops after a load: say which with --load sample or --load HOST.")
-    address = _address(listen)
+    address = address_of(listen)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -103,7 +103,7 @@ async def _listening(system: System, host: str, port: int) -> AsyncIterator[None
         await runner.cleanup()
 
 
-def _address(listen: str | None) -> tuple[str, int] | None:
+def address_of(listen: str | None) -> tuple[str, int] | None:
     if listen is None:
         return None
     host, _, port = listen.rpartition(":")

@@ -37,8 +37,8 @@ def without_times(rows: list[Row]) -> list[Row]:
 
 
 async def assert_scan_shown(tallyman: Tallyman, told: Row) -> None:
-    """Assert that the view of scans tells of the load what the load itself told."""
-    (scan,) = await tallyman.sql(f"SELECT * FROM scans WHERE registry = '{told['registry']}'")
+    """Assert that the newest scan shown tells of the load what the load itself told."""
+    scan = (await tallyman.rows("scans", "--registry", told["registry"]))[0]
     same = told.keys() - {"seconds", "scan_id"}
     assert {name: scan[name] for name in same} == {name: told[name] for name in same}
     assert (str(scan["scan_id"]), scan["reason"]) == (told["scan_id"], "manual")

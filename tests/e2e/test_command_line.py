@@ -298,16 +298,15 @@ async def test_two_registries_are_loaded_at_once_and_one_twice_at_once(tallyman:
     with memory_folder() as folder, running_registry(folder / "a") as one, running_registry(folder / "b") as two:
         for registry, estate in zip((one, two), estates, strict=True):
             Storage(registry.storage).write(estate)
-        await tallyman.load_here(one.url, name="one")  # else two would make its connection at once
         loads = await asyncio.gather(
-            tallyman.load(one.url), tallyman.load(one.url), tallyman.load(two.url, "--name", "two")
+            *(tallyman.load(one.url, "--name", "one") for _ in range(2)), tallyman.load(two.url, "--name", "two")
         )
     assert [load["status"] for load in loads] == ["complete"] * 3
     assert loads[0]["scan_id"] != loads[1]["scan_id"]
-    assert [load["discovered"] for load in loads[:2]] == [0, 0]
+    assert sum(load["discovered"] for load in loads[:2]) == truth.counts(estates[0])["images"]
     for name, estate in zip(("one", "two"), estates, strict=True):
         rows = await tallyman.rows("tags", "--registry", name)
         assert keys(rows) == keys(truth.tag_rows(estate, name))
     events = [event for event in await tallyman.rows("events") if event["data"]["registry"] in ("one", "two")]
     assert len({event["id"] for event in events}) == len(events)
-    assert sum(event["type"].endswith("scan.completed") for event in events) == 4
+    assert sum(event["type"].endswith("scan.completed") for event in events) == 3

@@ -64,6 +64,7 @@ async def test_an_estate_is_told_exactly_then_nothing_then_what_changed(
     }
     assert_counts(third, estate, told)
     await assert_shown(tallyman, "estate", estate, first_look)
+    await assert_scan_shown(tallyman, third)
     await assert_moves_shown(tallyman, int(third["scan_id"]), told)
     await assert_events(tallyman, third, registry.url, told, before=[*events, *more])
 
@@ -141,7 +142,8 @@ async def test_a_catalog_that_lost_most_repositories_is_held_until_a_person_allo
 
     held = await tallyman.load(registry.url, code=3)
 
-    assert (held["status"], held["removed"]) == ("partial", 0)
+    assert (held["status"], held["removed"], held["failed"]) == ("partial", 0, len(gone))
+    await assert_scan_shown(tallyman, held)
     await assert_shown(tallyman, "shrunk", before)
     why = await tallyman.sql(f"SELECT * FROM scan_failures WHERE registry = 'shrunk' AND scan_id = {held['scan_id']}")
     assert sorted(row["repository"] for row in why) == sorted(gone)
