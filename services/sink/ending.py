@@ -136,9 +136,6 @@ def tally_of(context: ScanContext, rows: Iterable[ScanUnitRow], before: int) -> 
                 tally.timed_out = True
             case "ended":
                 tally.ended = True
-            case "held":
-                tally.expect((row.repository,))
-                tally.hear(row.repository, UnitOutcome.HELD, _counts(row))
             case _:
                 tally.hear(row.repository, UnitOutcome(row.state), _counts(row))
     return tally

@@ -52,7 +52,7 @@ def unit_rows(message: ScanProgressed, offset: int, at: datetime) -> Iterator[Sc
                 yield row("expected", name)
         case CatalogClosed(absent=absent, held=held, complete=complete):
             yield row("closed", reason="complete" if complete else "incomplete")
-            for name in absent:
+            for name in (*absent, *held):
                 yield row("absent", name)
             for name in held:
                 yield row("held", name, failed=1, failures=(_held(name),))

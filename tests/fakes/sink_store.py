@@ -60,9 +60,7 @@ _MERGES: Final[Mapping[type, _Merge]] = {
     ConfigRow: _Merge(attrgetter("registry"), attrgetter("digest"), _latest),
     RegistryRow: _Merge(attrgetter("registry"), attrgetter("deleted"), _VERSION),
     OutboxRow: _Merge(_REPOSITORY, attrgetter("scan"), _latest),
-    ListingPageRow: _Merge(
-        attrgetter("registry", "repository", "reading"), attrgetter("leg", "page"), _lowest_offset
-    ),
+    ListingPageRow: _Merge(attrgetter("registry", "repository", "reading"), attrgetter("leg", "page"), _lowest_offset),
     ScanUnitRow: _Merge(attrgetter("registry", "scan"), attrgetter("repository", "state", "page"), _lowest_offset),
 }
 
@@ -169,7 +167,7 @@ class FakeSinkStore:
 
 def _state(found: Mapping[type, Mapping[Any, Any]]) -> RepositoryState:
     listing = found[RepositoryRow].get(LATEST)
-    rows = {"tags": found[TagRow], "images": found[ImageRow], "children": found[IndexChildRow]}
+    rows = found[TagRow], found[ImageRow], found[IndexChildRow]
     if listing is None:
-        return RepositoryState(**rows)
-    return RepositoryState(listing.full, listing.present, listing.listed_at, **rows)
+        return RepositoryState(0, False, None, *rows)
+    return RepositoryState(listing.full, listing.present, listing.listed_at, *rows)

@@ -42,7 +42,9 @@ def main(runs: int, first: int = 0) -> int:
         found = [find for seed in range(first, first + runs) if (find := look(seed, rough=rough))]
         finds += len(found)
         weather, seconds = "rough" if rough else "quiet", time.perf_counter() - begun
-        print(f"{weather}: {runs} runs from seed {first} in {seconds:.0f} s: {len(found) or 'nothing'} found", flush=True)
+        print(
+            f"{weather}: {runs} runs from seed {first} in {seconds:.0f} s: {len(found) or 'nothing'} found", flush=True
+        )
         for find in found[:10]:
             print(f"  seed {find.seed}: {find.what[:2000]}", flush=True)
     return 1 if finds else 0

@@ -12,8 +12,9 @@ from services.sink.stalls import Stalls
 from shared.messages.topics import IMAGES_OBSERVED
 from tests.fakes.sink_store import FakeSinkStore
 from tests.unit.sink.world.log import Publication, Source
-from tests.unit.sink.world.scheduler import NEVER, PARTITIONS, SOURCES, Connections, World
+from tests.unit.sink.world.scheduler import PARTITIONS, SOURCES, Connections, World
 from tests.unit.sink.world.told import Broken, Decided, Ended, parts_of
+from tests.unit.sink.world.weather import NEVER
 
 T = TypeVar("T")
 
@@ -47,9 +48,9 @@ def _work_alone(world: World, source: Source) -> list[Outgoing]:
     store = FakeSinkStore()
     registries = ConnectedRegistries(Connections(), store, PARTITIONS)
     clocks = Clocks(lambda: datetime(2026, 1, 1, tzinfo=UTC), lambda: 0.0)
-    work: Work[Any] = Listings(store, registries, world.fuse, clocks)
+    work: Work[Any] = Listings(store, registries, world.weather.fuse, clocks)
     if source.topic != IMAGES_OBSERVED.name:
-        work = ScanProgress(source.partition, store, registries, world.fuse, Stalls(NEVER), clocks)
+        work = ScanProgress(source.partition, store, registries, world.weather.fuse, Stalls(NEVER), clocks)
     sent: list[Outgoing] = []
     for record in world.log.all(source):
         sent += run(work.work([Received(source.partition, record.offset, record.message)]))

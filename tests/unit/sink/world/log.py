@@ -103,11 +103,12 @@ class Log:
 
     def is_worked(self, source: Source) -> bool:
         """Return whether everything on the source is committed."""
-        return not self.read(source, self._committed[source], 1)
+        records = self._records[source]
+        return not records or records[-1].offset < self._committed[source]
 
     def _put(self, target: Source, value: bytes, *, of_sink: bool) -> None:
         offset = self._ends[target]
-        message = decode(_MODELS[target.topic], value, offset)
+        message: Message = decode(_MODELS[target.topic], value, offset)
         if self._altered is not None:
             message = self._altered(message)
         self._records[target].append(Record(offset, message, of_sink))

@@ -25,7 +25,10 @@ class Turn:
 
 @dataclass
 class Owner:
-    """Who works a source, or once did.  idle: nothing to do until something comes.  sleeps_until: a step of the world."""
+    """Who works a source, or once did.
+
+    idle: it has nothing to do until something comes.  sleeps_until: a step of the world.
+    """
 
     source: Source
     working: Coroutine[Any, Any, None]

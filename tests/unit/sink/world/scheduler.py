@@ -1,12 +1,11 @@
 """One world: who goes on next, who crashes, who sleeps; all by the seed."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from services.sink.decide import Fuse
 from services.sink.listings import Listings
 from services.sink.ports import Clocks, Work
 from services.sink.progress import ScanProgress
@@ -25,6 +24,7 @@ from tests.unit.sink.world.owners import Owner, Turn, own
 from tests.unit.sink.world.told import Broken, Told
 from tests.unit.sink.world.truth import DIGESTS, Place, Truth
 from tests.unit.sink.world.upstream import Asked, Upstream
+from tests.unit.sink.world.weather import weather
 
 PARTITIONS: Final = 3
 SHARDS: Final = 2
@@ -32,26 +32,31 @@ REGISTRIES: Final = {"registry0": 0, "registry1": 1}
 """The registries and their slots: they share a partition."""
 
 REPOSITORIES: Final = ("base", "team/app", "web")
-TAGS: Final = ("1", "2", "3", "4", "5", "latest")
+TAGS: Final = ("1", "2", "3", "4", "latest")
 PLACES: Final = tuple((registry, repository) for registry in REGISTRIES for repository in REPOSITORIES)
 
-SOURCES: Final = tuple(
-    Source(topic.name, partition) for topic in (IMAGES_OBSERVED, SCAN_PROGRESSED) for partition in range(PARTITIONS)
+SOURCES: Final = (
+    *(Source(IMAGES_OBSERVED.name, partition) for partition in range(PARTITIONS)),
+    *(Source(SCAN_PROGRESSED.name, slot) for slot in REGISTRIES.values()),
 )
 _BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _PATIENCE: Final = 60_000
-NEVER: Final = 1e12
-NO_FUSE: Final = Fuse(share=1.0, minimum=1_000_000)
+_CRASHES_AT_MOST: Final = 25
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How a world differs from the right one: a mistake that the hunt has to find."""
+    """How a world differs from the right one: a mistake that the hunt has to find.
+
+    weather: fields in which it shows soonest.
+    """
 
     store: type[FakeSinkStore] = FakeSinkStore
+    tables: type[Tables] = Tables
     message: Callable[[Message], Message] | None = None
     fences: bool = True
     resets: bool = True
+    weather: Mapping[str, Any] = field(default_factory=dict)
 
 
 RIGHT: Final = Variant()
@@ -78,30 +83,23 @@ def connection(registry: str) -> Connection:
 
 
 class World:
-    """Truth, stages, log, store, owners.
-
-    rough: the registries change while they are read, reads fail, time-outs come early.  stall_seconds: in steps.
-    """
+    """Truth, stages, log, store, owners."""
 
     def __init__(self, seed: int, *, rough: bool, variant: Variant = RIGHT) -> None:
         self.rng: Final = random.Random(seed)
+        self.weather = replace(weather(self.rng, rough=rough), **variant.weather)
         self.now = 0
-        self.rough = rough
         self.truth: Final = Truth()
-        self.tables: Final = Tables()
+        self.tables: Final = variant.tables()
         self.log: Final = Log(self._clock, fences=variant.fences, altered=variant.message)
-        self.upstream: Final = Upstream(self.rng, self.truth, self.log, self.tables, self._clock, rough=rough)
-        self.observed: Final[dict[tuple[str, str, int], Digest | None]] = {}
-        self.told: Final = Told(self.truth, self.upstream.reads, self.observed)
+        self.upstream: Final = Upstream(self.rng, self.weather, self.truth, self.log, self.tables, self._clock)
+        self.observed: Final[dict[tuple[str, str, int], tuple[str, Digest] | None]] = {}
+        self.told: Final = Told(self.truth, self.upstream.reads, self.observed, expires=self.weather.expires)
         self.scans: Final[dict[tuple[str, int], Asked]] = {}
-        self.fuse: Final = self.rng.choice((NO_FUSE, Fuse(share=0.5, minimum=2)))
+        self._focus: Final = self.rng.choice(PLACES)
         self._variant: Final = variant
-        self._stall_seconds = self.rng.choice((NEVER, NEVER, 400.0)) if rough else NEVER
         self._skipped_seconds = 0.0
-        self._expires: Final = self.rng.random() < 0.3
-        self.told.expires = self._expires
-        self._crashes_left = 12
-        self._failing = 0.004
+        self._crashes_left = _CRASHES_AT_MOST
         self._heard = 0
         self._read: Final = dict.fromkeys(SOURCES, 0)
         self._sleepers: Final[list[Owner]] = []
@@ -129,12 +127,21 @@ class World:
         self.upstream.ask(asked)
         return context
 
+    def place(self) -> Place:
+        """Return a place; one of them is where the most happens."""
+        return self._focus if self.rng.random() < 0.5 else self.rng.choice(PLACES)
+
+    def tag(self, place: Place) -> str:
+        """Return a tag, as a rule one that is there."""
+        there = sorted(self.truth.repositories.get(place, ()))
+        return self.rng.choice(there) if there and self.rng.random() < 0.8 else self.rng.choice(TAGS)
+
     def change(self) -> None:
         """Change something in a registry."""
-        place, chance = self.rng.choice(PLACES), self.rng.random()
-        if chance < 0.04:
+        place, chance = self.place(), self.rng.random()
+        if chance < 0.07:
             self.truth.delete(place, self.now)
-        elif chance < 0.08:
+        elif chance < 0.11:
             self.truth.clear(place, self.now)
         else:
             digest = None if chance < 0.35 else self.rng.choice(DIGESTS)
@@ -143,9 +150,9 @@ class World:
     def step(self) -> None:
         """Let one of all those at work go on."""
         self.now += 1
-        if self.rough and self.rng.random() < 0.06:
+        if self.rng.random() < self.weather.changes:
             self.change()
-        if self._crashes_left and self.rng.random() < 0.012:
+        if self._crashes_left and self.rng.random() < self.weather.owner_crashes:
             self._crash()
         chance = self.rng.random()
         if self._sleepers and chance < 0.2:
@@ -183,16 +190,21 @@ class World:
             self._hear()
         self.settle()
 
+    def close(self) -> None:
+        """End everything."""
+        for owner in (*self._owners.values(), *self._sleepers):
+            owner.working.close()
+
     def become_quiet(self) -> None:
         """From now on nothing changes, fails or crashes."""
-        self.rough, self._crashes_left, self._failing = False, 0, 0.0
-        self.upstream.calm()
+        self.weather = self.weather.calmed()
+        self.upstream.calm(self.weather)
 
     def _busy(self) -> bool:
         return self.upstream.busy or not all(self.log.is_worked(source) for source in SOURCES)
 
     def _let_time_pass(self) -> None:
-        self._skipped_seconds += self._stall_seconds + 1
+        self._skipped_seconds += self.weather.stall_seconds + 1
         for source in SOURCES:
             for _ in range(10):
                 self.now += 1
@@ -205,7 +217,7 @@ class World:
     def _owner(self, source: Source) -> Owner:
         work = self._work_of(source)
         batch = lambda: self.rng.choice((1, 1, 2, 3, 5, 8))  # noqa: E731 - two one-word rules of this owner
-        fails = lambda: self.rng.choice(("before", "after")) if self.rng.random() < self._failing else None  # noqa: E731
+        fails = lambda: self.rng.choice(("before", "after")) if self.rng.random() < self.weather.outages else None  # noqa: E731
         return Owner(source, own(source, self.log, work, self._pause, batch, fails, resets=self._variant.resets))
 
     def _work_of(self, source: Source) -> Work[Any]:
@@ -215,19 +227,24 @@ class World:
             now=lambda: _BEGINNING + timedelta(seconds=self.now), monotonic=lambda: self.now + self._skipped_seconds
         )
         if source.topic == IMAGES_OBSERVED.name:
-            return Listings(store, registries, self.fuse, clocks)
-        return ScanProgress(source.partition, store, registries, self.fuse, Stalls(self._stall_seconds), clocks)
+            return Listings(store, registries, self.weather.fuse, clocks)
+        return ScanProgress(
+            source.partition, store, registries, self.weather.fuse, Stalls(self.weather.stall_seconds), clocks
+        )
 
     async def _pause(self, step: str) -> None:
         for _ in range(self.rng.choice((1, 1, 1, 2))):
             await Turn(step)
-        if self.rng.random() < self._failing / 4:
+        if self.rng.random() < self.weather.outages / 4:
             raise StoreUnavailable("The store does not answer.")
 
     def _crash(self) -> None:
-        """The owner of a source dies, or is only thought dead; somebody else takes over."""
+        """An owner in the middle of its work dies, or is only thought dead; somebody else takes over."""
+        working = [source for source in SOURCES if not self.log.is_worked(source)]
+        if not working:
+            return
         self._crashes_left -= 1
-        source = self.rng.choice(SOURCES)
+        source = self.rng.choice(working)
         owner = self._owners[source]
         if self.rng.random() < 0.75:
             owner.sleeps_until = self.now + self.rng.choice((0, 20, 100, 400))
@@ -269,9 +286,9 @@ class World:
         new, self._heard = self.log.publications[self._heard :], len(self.log.publications)
         for publication in new:
             for ended in self.told.hear(publication):
-                if not self.rough and ended.status == "complete" and ended.context.kind is ScanKind.FULL:
+                if not self.weather.rough and ended.status == "complete" and ended.context.kind is ScanKind.FULL:
                     self.compare("told by a complete scan", ended.context.registry)
-        if self._expires:
+        if self.weather.expires:
             self._forget()
 
     def compare(self, what: str, registry: str) -> None:
@@ -288,7 +305,8 @@ class World:
                 assert isinstance(message, ImagesObserved)
                 if message.context.kind is ScanKind.TAG:
                     key = (message.context.registry, message.repository, message.context.scan)
-                    self.observed.setdefault(key, message.tags[0].digest if message.tags else None)
+                    seen = (message.tags[0].name, message.tags[0].digest) if message.tags else None
+                    self.observed.setdefault(key, seen)
 
     def _forget(self) -> None:
         """Let some old decisions expire: of listings that were published."""

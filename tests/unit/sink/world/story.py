@@ -1,23 +1,27 @@
 """The plot of one run: scans upon scans, in quiet or rough weather, and a last quiet scan that repairs all."""
 
-from typing import Final
-
 from shared.messages.model import ScanContext, ScanKind
 from shared.messages.scan_progressed import CatalogClosed, ScanProgressed, UnitOutcome
 from tests.unit.sink.world.calm import check_calm
 from tests.unit.sink.world.promises import check, check_quiet
-from tests.unit.sink.world.scheduler import PLACES, REGISTRIES, RIGHT, SOURCES, TAGS, Variant, World
-
-_KINDS: Final = (ScanKind.FULL, ScanKind.FULL, ScanKind.REPOSITORY, ScanKind.TAG, ScanKind.TAG)
+from tests.unit.sink.world.scheduler import REGISTRIES, RIGHT, SOURCES, Variant, World
 
 
 def live(seed: int, *, rough: bool, variant: Variant = RIGHT) -> World:
     """Run one world to its end and return it. Raises Broken where a promise does not hold."""
     world = World(seed, rough=rough, variant=variant)
+    try:
+        _live(world)
+    finally:
+        world.close()
+    return world
+
+
+def _live(world: World) -> None:
     for _ in range(world.rng.randint(2, 30)):
         world.change()
     for _ in range(world.rng.randint(1, 3)):
-        if rough:
+        if world.weather.rough:
             _overlapping_scans(world)
         else:
             _quiet_round(world)
@@ -30,15 +34,14 @@ def live(seed: int, *, rough: bool, variant: Variant = RIGHT) -> World:
     check_quiet(world)
     if not world.told.expires:
         check_calm(world)
-    return world
 
 
 def _overlapping_scans(world: World) -> None:
     for _ in range(world.rng.randint(1, 4)):
-        kind, place = world.rng.choice(_KINDS), world.rng.choice(PLACES)
-        tag = world.rng.choice(TAGS) if kind is ScanKind.TAG else None
+        kind, place = world.rng.choice(world.weather.kinds), world.place()
+        tag = world.tag(place) if kind is ScanKind.TAG else None
         world.ask(kind, place, tag, confirmed=world.rng.random() < 0.1)
-        for _ in range(world.rng.randint(0, 80)):
+        for _ in range(world.rng.randint(0, world.rng.choice((5, 80)))):
             world.step()
     if world.rng.random() < 0.4:
         world.finish()

@@ -9,7 +9,6 @@ from typing import Any, Final
 from services.sink.events import TYPE_PREFIX
 from services.sink.ports import Outgoing
 from shared.messages.codec import decode
-from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import ScanContext, ScanKind
 from shared.messages.scan_progressed import ScanEnded, ScanProgressed, UnitOutcome, UnitReported
 from shared.messages.topics import IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED
@@ -104,7 +103,12 @@ class Told:
     """All that was told so far.  expires: decisions may be forgotten, so a listing that told nothing may come twice."""
 
     def __init__(
-        self, truth: Truth, reads: Reads, observed: Mapping[tuple[str, str, int], Digest | None]
+        self,
+        truth: Truth,
+        reads: Reads,
+        observed: Mapping[tuple[str, str, int], tuple[str, Digest] | None],
+        *,
+        expires: bool,
     ) -> None:
         self._truth = truth
         self._reads = reads
@@ -113,8 +117,9 @@ class Told:
         self._tags: dict[tuple[Place, str], tuple[Digest | None, int]] = {}
         self._images: dict[tuple[Place, Digest], bool] = {}
         self._seen: dict[tuple[Place, Digest], int] = defaultdict(int)
+        self._seen_tags: dict[tuple[Place, str], int] = defaultdict(int)
         self._full: dict[Place, int] = {}
-        self.expires = False
+        self.expires: Final = expires
         self.decided: dict[Source, list[Decided]] = defaultdict(list)
         self.ended: dict[tuple[str, int], Ended] = {}
         self.events: list[Event] = []
@@ -165,8 +170,8 @@ class Told:
                 raise Broken(f"a skipped listing told events: {decided}")
             return
         self.decided[source].append(decided)
-        self._times[place, scan] += 1
-        if self._times[place, scan] > 1 and not (self.expires and not decided.events):
+        self._times[place, scan] += bool(decided.events or not self.expires)
+        if self._times[place, scan] > 1:
             raise Broken(f"listing decided twice: {place} scan {scan}")
         if scan <= self._full.get(place, 0):
             raise Broken(f"listing decided out of order: {place} scan {scan} after {self._full[place]}")
@@ -184,7 +189,9 @@ class Told:
         place, scan = decided.place, decided.context.scan
         if decided.context.kind is not ScanKind.TAG:
             self._full[place] = scan
-        elif (digest := self._observed.get((*place, scan))) is not None:
+        elif (seen := self._observed.get((*place, scan))) is not None:
+            tag, digest = seen
+            self._seen_tags[place, tag] = max(scan, self._seen_tags[place, tag])
             for reached in reached_from((digest,)):
                 self._seen[place, reached] = max(scan, self._seen[place, reached])
 
@@ -194,8 +201,8 @@ class Told:
         kind = "tag.moved" if before and to else "tag.created" if to else "tag.removed"
         if known != before or before == to or event.kind != kind:
             raise Broken(f"broken chain of a tag: {event}, known {known}")
-        if event.scan <= scan:
-            raise Broken(f"tag told out of order: {event}, told by scan {scan}")
+        if event.scan <= scan or event.scan < self._seen_tags[key]:
+            raise Broken(f"tag told out of order: {event}, known of scan {scan}, {self._seen_tags[key]}")
         if to is None and not self._was(event, tag):
             raise Broken(f"tag removed that was there all the while: {event}")
         if to is not None and (tag, to) not in self._reads.digests[*event.place, event.scan]:

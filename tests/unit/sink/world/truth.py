@@ -125,9 +125,7 @@ class Truth:
     def was(self, place: Place, tag: str, digest: Digest | None, window: Window) -> bool:
         """Return whether the tag pointed there (None: nowhere) at some moment of the window."""
         first, last = window
-        return any(
-            value == digest and begin <= last and first <= end for begin, end, value in self._spans(place, tag)
-        )
+        return any(value == digest and begin <= last and first <= end for begin, end, value in self._spans(place, tag))
 
     def _spans(self, place: Place, tag: str) -> Iterator[tuple[float, float, Digest | None]]:
         changes = [(-math.inf, None), *self._changes[place, tag]]

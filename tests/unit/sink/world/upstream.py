@@ -21,8 +21,9 @@ from shared.store.rows import ImageRow, TagRow
 from tests.fakes.sink_store import Tables
 from tests.unit.sink.world.log import Log
 from tests.unit.sink.world.truth import MEMBERS, Place, Truth, Window, facts_of
+from tests.unit.sink.world.weather import Weather
 
-NAMES_PER_PAGE: Final = 2
+_NAMES_PER_PAGE: Final = 2
 _BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _BROKEN: Final = Failure(what="list", reason="unreachable", detail="The registry did not answer.")
 
@@ -87,13 +88,19 @@ class Reads:
 
 
 class Upstream:
-    """Lister, tagger and manifester.  rough: reads fail, and messages are given up or lost.
+    """Lister, tagger and manifester.
 
     lost: (registry, scan) of which a message was lost, so that nothing but a time-out can end it.
     """
 
     def __init__(
-        self, rng: random.Random, truth: Truth, log: Log, tables: Tables, clock: Callable[[], int], *, rough: bool
+        self,
+        rng: random.Random,
+        weather: Weather,
+        truth: Truth,
+        log: Log,
+        tables: Tables,
+        clock: Callable[[], int],
     ) -> None:
         self._rng = rng
         self._truth = truth
@@ -102,8 +109,7 @@ class Upstream:
         self._clock = clock
         self._lines: dict[tuple[str, str, str | int], _Line] = defaultdict(_Line)
         self._ghosts: list[Iterator[None]] = []
-        self.rough = rough
-        self.crash = 0.04
+        self._weather = weather
         self.reads = Reads()
         self.lost: set[tuple[str, int]] = set()
 
@@ -113,7 +119,7 @@ class Upstream:
 
     @property
     def busy(self) -> bool:
-        return bool(self._ready())
+        return any(line.at < len(line.tasks) for line in self._lines.values())
 
     def step(self) -> bool:
         """Let one of the workers go on; return False when there is nothing to do."""
@@ -128,9 +134,9 @@ class Upstream:
         self._advance(self._rng.choice(ready))
         return True
 
-    def calm(self) -> None:
-        """From now on nothing fails, and nobody crashes."""
-        self.rough, self.crash = False, 0.0
+    def calm(self, weather: Weather) -> None:
+        """From now on the weather is calm; those that were thought dead are."""
+        self._weather = weather
         self._ghosts.clear()
 
     def _ready(self) -> list[_Line]:
@@ -140,7 +146,7 @@ class Upstream:
         task = line.tasks[line.at]
         running = line.running = line.running or self._work(task)
         over = next(running, self) is self
-        if self._chance(self.crash if over else self.crash / 2):
+        if self._chance(self._weather.stage_crashes if over else self._weather.stage_crashes / 2):
             if not over and self._chance(0.3):
                 self._ghosts.append(running)
             line.running = None
@@ -151,9 +157,6 @@ class Upstream:
 
     def _chance(self, share: float) -> bool:
         return self._rng.random() < share
-
-    def _fails(self, share: float) -> bool:
-        return self.rough and self._chance(share)
 
     def _queue(self, task: _Task) -> None:
         context = task.asked.context
@@ -196,11 +199,11 @@ class Upstream:
         while True:
             yield
             self.reads.touch((registry, "", scan), self._clock())
-            if self._fails(0.03):
+            if self._chance(self._weather.unread):
                 self._progress(asked, CatalogPage(page=page, last=True, complete=False, failures=(_BROKEN,)))
                 return
-            names = [name for name in self._truth.names(registry) if name > after][:NAMES_PER_PAGE]
-            last = len(names) < NAMES_PER_PAGE
+            names = [name for name in self._truth.names(registry) if name > after][:_NAMES_PER_PAGE]
+            last = len(names) < _NAMES_PER_PAGE
             for name in names:
                 self._queue(_Tags(asked, name))
             self._progress(asked, CatalogPage(page=page, names=tuple(names), last=last, requests=1))
@@ -230,18 +233,18 @@ class Upstream:
             yield
             self.reads.touch((*place, asked.context.scan), self._clock())
             unknown = place not in self._truth.repositories and asked.context.kind is not ScanKind.FULL
-            if unknown or self._fails(0.03):
+            if unknown or self._chance(self._weather.unread):
                 self._queue(told((), last=True, whole=False))
                 return
             names = [name for name in sorted(self._truth.repositories.get(place, ())) if name > after]
-            names = names[:NAMES_PER_PAGE]
-            last = len(names) < NAMES_PER_PAGE
+            names = names[: self._weather.tags_per_page]
+            last = len(names) < self._weather.tags_per_page
             repeated = (after,) if after and self._chance(0.1) else ()
             self._queue(told((*repeated, *names), last=last))
             if last:
                 return
             after, page = names[-1], page + 1
-            if self._chance(0.4):
+            if self._chance(self._weather.continuations):
                 self._queue(_Tags(asked, task.repository, reading, leg, after, page))
                 return
 
@@ -257,7 +260,7 @@ class Upstream:
                 yield
             self.reads.touch(key, self._clock())
             digest = self._truth.repositories.get(place, {}).get(name)
-            if self._fails(0.03):
+            if self._chance(self._weather.unread):
                 failed.append(name)
             elif digest is None:
                 gone.append(name)
@@ -265,8 +268,10 @@ class Upstream:
                 tags[name] = digest
                 self.reads.digests[key].add((name, digest))
         yield
-        given_up = self._fails(0.01)
-        facts = {fact.digest: fact for name, digest in tags.items() if known.get(name) != digest for fact in facts_of(digest)}
+        given_up = self._chance(self._weather.unread / 3)
+        facts = {
+            fact.digest: fact for name, digest in tags.items() if known.get(name) != digest for fact in facts_of(digest)
+        }
         facts |= {digest: facts_of(digest)[0] for name, digest in tags.items() if known.get(name) != digest}
         message = ImagesObserved(
             context=context,
@@ -285,9 +290,9 @@ class Upstream:
 
     def _send(self, message: ImagesObserved) -> None:
         context = message.context
-        if self._fails(0.002):
+        if self._chance(self._weather.lost):
             self.lost.add((context.registry, context.scan))
-        elif self._fails(0.003):
+        elif self._chance(self._weather.unreadable):
             why = Failure(what=message.repository, reason="message_unreadable")
             self._log.append(unit_failed(context, message.repository, why))
         else:
