@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from services.manifester.config_cache import ConfigCache
+from services.manifester.content_cache import ContentCache
 from services.manifester.expansion import configs_of, unread
 from shared.errors import TallymanError
 from shared.messages.tags_found import FoundTag, TagsFound
@@ -69,13 +69,15 @@ class SeenPage:
 class PageReader:
     """Reads one page.
 
-    configs: those that any page of the process has read.  turns: bounds the requests under way, over all pages.
+    configs, members (manifests of indexes): those that any page of the process has read.
+    turns: bounds the requests under way, over all pages.
     """
 
     page: TagsFound
     client: ReadsManifests
     store: KnowsDigests
-    configs: ConfigCache
+    configs: ContentCache[ParsedConfig]
+    members: ContentCache[Parsed]
     turns: Semaphore
     seen: SeenPage = field(default_factory=SeenPage)
 
@@ -127,9 +129,9 @@ class PageReader:
 
     async def _read_member(self, digest: Digest) -> None:
         try:
-            answer = await self._manifest(digest, None)
-            assert not isinstance(answer, Unchanged)  # nothing was said to be known
-            self.seen.manifests[digest] = parse_manifest(answer.body, answer.media_type)
+            self.seen.manifests[digest] = await self.members.read_once(
+                self._registry, digest, partial(self._member, digest)
+            )
         except TallymanError as error:
             self.seen.manifests[digest] = error
 
@@ -156,6 +158,11 @@ class PageReader:
     async def _manifest(self, reference: str, known: Digest | None) -> FetchedManifest | Unchanged:
         async with self.turns:
             return await self.client.manifest(self.page.repository, reference, known)
+
+    async def _member(self, digest: Digest) -> Parsed:
+        answer = await self._manifest(digest, None)
+        assert not isinstance(answer, Unchanged)  # nothing was said to be known
+        return parse_manifest(answer.body, answer.media_type)
 
     async def _config(self, digest: Digest) -> ParsedConfig:
         async with self.turns:

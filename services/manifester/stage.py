@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from services.access import RegistryAccess, why_skipped
-from services.manifester.config_cache import ConfigCache
+from services.manifester.content_cache import ContentCache
 from services.manifester.observation import observed, observed_nothing
 from services.manifester.page import KnowsDigests, PageReader, ReadsManifests, SeenPage
 from services.manifester.turns import Turns
@@ -16,6 +16,8 @@ from shared.messages.connection_changed import Connection
 from shared.messages.model import Message, ScanContext
 from shared.messages.tags_found import TagsFound
 from shared.messages.topics import TAGS_FOUND
+from shared.oci.config import ParsedConfig
+from shared.oci.manifest import Parsed
 from shared.pipeline.stage import Stage
 from shared.registry.meter import metered
 
@@ -26,7 +28,7 @@ def manifester_stage(
     registries: RegistryAccess[ReadsManifests], store: KnowsDigests, clock: Callable[[], datetime]
 ) -> Stage[TagsFound]:
     """Return the stage. clock: the time in UTC, for people."""
-    manifester = _Manifester(registries, store, clock, ConfigCache(), Turns())
+    manifester = _Manifester(registries, store, clock, ContentCache(), ContentCache(), Turns())
     return Stage(
         NAME,
         TAGS_FOUND,
@@ -43,7 +45,8 @@ class _Manifester:
     registries: RegistryAccess[ReadsManifests]
     store: KnowsDigests
     clock: Callable[[], datetime]
-    configs: ConfigCache
+    configs: ContentCache[ParsedConfig]
+    members: ContentCache[Parsed]
     turns: Turns
 
     async def observe(self, page: TagsFound) -> AsyncIterator[Message]:
@@ -68,7 +71,7 @@ class _Manifester:
             client = self.registries.client(connection)
         except TallymanError as error:
             return SeenPage(failed={tag.name: error for tag in page.tags})
-        return await PageReader(page, client, self.store, self.configs, self.turns.of(connection)).read()
+        return await PageReader(page, client, self.store, self.configs, self.members, self.turns.of(connection)).read()
 
 
 def _unreadable(context: ScanContext, repository: str | None, error: TallymanError) -> Iterator[Message]:

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from services.sink.ports import Outgoing
 from shared.pipeline.kafka import client_options
-from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name, topic_name, transaction_name
+from shared.pipeline.topics import BATCH_BYTES, MAX_MESSAGE_BYTES, group_name, topic_name, transaction_name
 from shared.settings import Settings
 
 _TRANSACTION_TIMEOUT_MS: Final = 60_000
@@ -31,6 +31,7 @@ class Publisher:
             "transactional_id": transaction_name(settings, identity),
             "transaction_timeout_ms": _TRANSACTION_TIMEOUT_MS,
             "max_request_size": MAX_MESSAGE_BYTES,
+            "max_batch_size": BATCH_BYTES,
             "linger_ms": 0,
         }
         self._producer: AIOKafkaProducer | None = None

@@ -1,8 +1,9 @@
 """What all messages have in common: a version, a scan, and how they are ordered."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -10,8 +11,11 @@ RegistryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{8,32}$")]
 """Random, made when the connection is created, never used again."""
 
 
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+
+
 def _printable(name: str) -> str:
-    if any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF or ord(c) == 127 for c in name):
+    if _CONTROL.search(name):
         raise ValueError("a name holds a control character")
     return name
 

@@ -15,7 +15,7 @@ from shared.observability.logs import Log
 from shared.pipeline.dead_letters import Header, dead_letter_headers
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
-from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
+from shared.pipeline.topics import BATCH_BYTES, MAX_MESSAGE_BYTES, topic_name
 from shared.settings import Settings
 
 REASON_TOO_LARGE: Final = "output_too_large"
@@ -47,7 +47,11 @@ class Outputs:
         self._log = Log(stage)
         # An idempotent producer never gives a batch up, so a broker's restart is waited for, not an error.
         self._producer = AIOKafkaProducer(
-            enable_idempotence=True, acks="all", max_request_size=MAX_MESSAGE_BYTES, **client_options(settings)
+            enable_idempotence=True,
+            acks="all",
+            max_request_size=MAX_MESSAGE_BYTES,
+            max_batch_size=BATCH_BYTES,
+            **client_options(settings),
         )
 
     async def start(self) -> None:

@@ -18,6 +18,9 @@ from shared.settings import Settings
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 """The largest message a topic of ours takes: a page of 100 tags on wide indexes fits well."""
 
+BATCH_BYTES: Final = 512 * 1024
+"""What a producer sends to a partition at once; the client's default of 16 KiB makes a round trip of every page."""
+
 _LOG: Final = Log("topics")
 _PATIENCE_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 5.0

@@ -1,5 +1,6 @@
 """The embedded engine: ClickHouse in this process, its data in a folder that is ours alone while it is open."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ class Embedded:
         self.where: Final = f"The embedded store in {folder}"
         self.threads: Final = 4
         self._folder: Final = folder
+        _leave_standard_input()
         folder.mkdir(parents=True, exist_ok=True)
         with self._open() as client:
             client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
@@ -55,3 +57,11 @@ class Embedded:
         client.raw_insert(KEYS, list(keys.columns), keys.body(), fmt=FORMAT)
         yield "", {}
         client.command(f"DROP TEMPORARY TABLE {KEYS}")
+
+
+def _leave_standard_input() -> None:
+    """Put nothing in the place of standard input: the engine takes what lies there for rows of every insert."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    if nothing != 0:
+        os.close(nothing)

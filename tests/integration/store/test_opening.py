@@ -155,6 +155,21 @@ async def test_the_embedded_store_is_refused_to_a_second_process_with_what_to_do
     assert "another Tallyman process has it open: stop that one, or choose another data folder" in refused.stderr
 
 
+async def test_what_lies_on_standard_input_is_nobodys_rows_and_stays_there(tmp_path: Path) -> None:
+    """The engine would read rows of every insert from it: a loop over hosts in a shell would lose them."""
+    script = '"$1" -c "$2" "$3" && cat'
+    told = await asyncio.to_thread(
+        subprocess.run,
+        ["/bin/sh", "-c", script, "sh", sys.executable, OPEN_AND_COUNT, str(tmp_path)],
+        input="a\nb\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert told.stderr == ""
+    assert told.stdout.splitlines() == ["[]", "a", "b"]
+
+
 async def test_what_was_acknowledged_is_there_whole_after_a_kill(tmp_path: Path) -> None:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", INSERT_FOR_EVER, str(tmp_path), stdout=subprocess.PIPE

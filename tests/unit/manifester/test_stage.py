@@ -179,6 +179,18 @@ async def test_members_that_do_not_tell_what_they_are_are_read_once_for_all_tags
     assert platforms[silent] == ARM64
 
 
+async def test_a_member_is_not_read_again_for_the_next_page() -> None:
+    registry = registry_of()
+    working = stage(registry)
+    silent = registry.add_manifest(image(with_config(registry, config("arm64"))))
+    for tag in "ab":
+        registry.add("r", tag, index(entry(silent), name=tag))
+    await observed(working, page_of("a"))
+    seen = await observed(working, page_of("b"))
+    assert registry.asked.count(f"manifest {silent}") == 1
+    assert {child.platform for child in seen.manifests[0].children} == {ARM64}
+
+
 async def test_a_member_that_cannot_be_read_fails_its_tag_and_no_other() -> None:
     registry = registry_of()
     missing = Digest.of(b"missing")
