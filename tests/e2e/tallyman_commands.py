@@ -55,8 +55,13 @@ class Tallyman:
         """Run a command to its end. Fails, showing what it said, where its exit code is not `code`."""
         started = time.monotonic()
         process = await self.start(*words)
-        async with asyncio.timeout(_COMMAND_SECONDS):
-            out, err = await process.communicate(stdin.encode())
+        try:
+            async with asyncio.timeout(_COMMAND_SECONDS):
+                out, err = await process.communicate(stdin.encode())
+        finally:
+            if process.returncode is None:  # nobody waits for it any more
+                process.kill()
+                await process.wait()
         done = Finished(
             words, process.returncode or 0, out.decode(), err.decode(), seconds=round(time.monotonic() - started, 1)
         )

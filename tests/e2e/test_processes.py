@@ -80,12 +80,13 @@ async def test_services_of_their_own_tell_an_estate_exactly_though_one_of_each_i
     empty = Estate({}, estate.contents)
     with memory_folder() as folder, running_registry(folder, basic=True) as registry:
         Storage(registry.storage).write(estate)
-        loading = asyncio.create_task(load(tallyman, registry))
-        for share, stage in zip((0.1, 0.25, 0.4, 0.55), STAGES, strict=True):
-            await stored(store, share * 800, loading)
-            await services.kill(stage, 0)
-            await services.start(stage, 0)
-        first = await loading
+        async with asyncio.TaskGroup() as group:
+            loading = group.create_task(load(tallyman, registry))
+            for share, stage in zip((0.1, 0.25, 0.4, 0.55), STAGES, strict=True):
+                await stored(store, share * 800, loading, services)
+                await services.kill(stage, 0)
+                await services.start(stage, 0)
+        first = loading.result()
         assert_counts(first, estate, truth.changes(empty, estate))
         await assert_shown(tallyman, "estate", estate)
         await assert_scan_shown(tallyman, first)
@@ -108,9 +109,10 @@ async def load(tallyman: Tallyman, registry: Registry) -> truth.Row:
     return told
 
 
-async def stored(store: Store, tags: float, loading: "asyncio.Task[truth.Row]") -> None:
-    """Wait until so many tags are stored. Fails where the load ends before."""
+async def stored(store: Store, tags: float, loading: "asyncio.Task[truth.Row]", services: Services) -> None:
+    """Wait until so many tags are stored. Fails where the load, or a service, ends before."""
     async with asyncio.timeout(120):
         while (await store.query("SELECT count() AS tags FROM tags"))[0]["tags"] < tags:
             assert not loading.done(), loading.result()
+            assert services.ended() == [], list(services.said("ERROR"))
             await asyncio.sleep(0.1)
