@@ -67,10 +67,14 @@ _MERGES: Final[Mapping[type, _Merge]] = {
 
 @dataclass
 class Tables:
-    """What is stored: class of row → group → key → row.  inserted: rows by class, those that changed nothing too."""
+    """What is stored: class of row → group → key → row.
+
+    inserted: rows by class, those that changed nothing too.  heads: the staged pages without their bodies.
+    """
 
     rows: dict[type, dict[Any, dict[Any, Any]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(dict)))
     inserted: dict[type, int] = field(default_factory=lambda: defaultdict(int))
+    heads: dict[Any, dict[Any, ListingPageRow]] = field(default_factory=lambda: defaultdict(dict))
 
     def merge(self, row: Any) -> None:
         """Take a row: of two with one key the higher rank stays, of equal ones the later."""
@@ -78,6 +82,8 @@ class Tables:
         kept, key = self.rows[type(row)][rule.group(row)], rule.key(row)
         if key not in kept or rule.rank(row) >= rule.rank(kept[key]):
             kept[key] = row
+            if isinstance(row, ListingPageRow):
+                self.heads[rule.group(row)][key] = replace(row, body="")
         self.inserted[type(row)] += 1
 
     def of(self, row: type, group: Hashable) -> dict[Any, Any]:
@@ -135,8 +141,8 @@ class FakeSinkStore:
 
     async def listing_pages(self, readings: Collection[tuple[str, str, str]], bodies: bool) -> Sequence[ListingPageRow]:
         await self.pause("pages")
-        pages = [page for reading in sorted(readings) for page in self.tables.of(ListingPageRow, reading).values()]
-        return pages if bodies else [replace(page, body="") for page in pages]
+        found = self.tables.rows[ListingPageRow] if bodies else self.tables.heads
+        return [page for reading in sorted(readings) for page in found.get(reading, {}).values()]
 
     async def scan_units(self, registry: str, scan: int) -> Sequence[ScanUnitRow]:
         await self.pause("units")

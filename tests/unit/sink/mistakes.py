@@ -175,9 +175,17 @@ def _always_complete(message: Message) -> Message:
     return message.model_copy(update={"complete": True}) if isinstance(message, ImagesObserved) else message
 
 
-_CRASHING: Final = {"owner_crashes": 0.08, "stage_crashes": 0.25, "expires": False}
+_CRASHING: Final = {"owner_crashes": 0.02, "stage_crashes": 0.03, "expires": False}
 _TARGETED: Final = {"kinds": (ScanKind.FULL, ScanKind.TAG, ScanKind.TAG, ScanKind.TAG), "changes": 0.15}
-_CONTINUED: Final = {"stage_crashes": 0.2, "tags_per_page": 1, "continuations": 0.3, "changes": 0.04, "unread": 0.0}
+_CONTINUED: Final = {
+    "kinds": (ScanKind.REPOSITORY,),
+    "focus": 0.9,
+    "changes": 0.3,
+    "unread": 0.0,
+    "stage_crashes": 0.2,
+    "tags_per_page": 1,
+    "continuations": 0.3,
+}
 
 MISTAKES: Final[Mapping[str, Variant]] = {
     "rows before outbox": Variant(store=RowsBeforeOutbox),
@@ -187,10 +195,10 @@ MISTAKES: Final[Mapping[str, Variant]] = {
     "pages of any offset": Variant(store=PagesOfAnyOffset),
     "highest offset kept": Variant(tables=HighestOffsetKept),
     "one-tag rows not written": Variant(store=OneTagRowsNotWritten, weather=_TARGETED),
-    "units of any offset": Variant(store=UnitsOfAnyOffset),
+    "units of any offset": Variant(store=UnitsOfAnyOffset, weather=_CRASHING),
     "lower version wins": Variant(tables=LowerVersionWins),
     "legs dropped": Variant(message=_without_legs, weather=_CONTINUED),
-    "absences not expected": Variant(message=_without_absences),
+    "absences not expected": Variant(message=_without_absences, rough=False),
     "failures pass for gone": Variant(message=_without_failures),
     "broken lists pass for whole": Variant(message=_always_complete),
     "no fencing": Variant(fences=False),

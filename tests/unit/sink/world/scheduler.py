@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from services.sink.listings import Listings
@@ -22,7 +23,7 @@ from tests.fakes.sink_store import FakeSinkStore, Tables
 from tests.unit.sink.world.log import Log, Source
 from tests.unit.sink.world.owners import Owner, Turn, own
 from tests.unit.sink.world.told import Broken, Told
-from tests.unit.sink.world.truth import DIGESTS, Place, Truth
+from tests.unit.sink.world.truth import DIGESTS, REPOSITORIES, TAGS, Place, Truth
 from tests.unit.sink.world.upstream import Asked, Upstream
 from tests.unit.sink.world.weather import weather
 
@@ -31,8 +32,6 @@ SHARDS: Final = 2
 REGISTRIES: Final = {"registry0": 0, "registry1": 1}
 """The registries and their slots: they share a partition."""
 
-REPOSITORIES: Final = ("base", "team/app", "web")
-TAGS: Final = ("1", "2", "3", "4", "latest")
 PLACES: Final = tuple((registry, repository) for registry in REGISTRIES for repository in REPOSITORIES)
 
 SOURCES: Final = (
@@ -41,14 +40,14 @@ SOURCES: Final = (
 )
 _BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _PATIENCE: Final = 60_000
-_CRASHES_AT_MOST: Final = 25
+_CRASHES_AT_MOST: Final = 40
 
 
 @dataclass(frozen=True)
 class Variant:
     """How a world differs from the right one: a mistake that the hunt has to find.
 
-    weather: fields in which it shows soonest.
+    rough, weather: in which it shows soonest.
     """
 
     store: type[FakeSinkStore] = FakeSinkStore
@@ -56,6 +55,7 @@ class Variant:
     message: Callable[[Message], Message] | None = None
     fences: bool = True
     resets: bool = True
+    rough: bool = True
     weather: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -76,6 +76,7 @@ class Connections:
         yield
 
 
+@cache
 def connection(registry: str) -> Connection:
     return Connection(
         registry=registry, slot=REGISTRIES[registry], shards=SHARDS, name=registry, host=f"https://{registry}.test"
@@ -94,7 +95,7 @@ class World:
         self.log: Final = Log(self._clock, fences=variant.fences, altered=variant.message)
         self.upstream: Final = Upstream(self.rng, self.weather, self.truth, self.log, self.tables, self._clock)
         self.observed: Final[dict[tuple[str, str, int], tuple[str, Digest] | None]] = {}
-        self.told: Final = Told(self.truth, self.upstream.reads, self.observed, expires=self.weather.expires)
+        self.told: Final = Told(self.upstream.reads, self.observed, expires=self.weather.expires)
         self.scans: Final[dict[tuple[str, int], Asked]] = {}
         self._focus: Final = self.rng.choice(PLACES)
         self._variant: Final = variant
@@ -129,29 +130,29 @@ class World:
 
     def place(self) -> Place:
         """Return a place; one of them is where the most happens."""
-        return self._focus if self.rng.random() < 0.5 else self.rng.choice(PLACES)
+        return self._focus if self.rng.random() < self.weather.focus else self.rng.choice(PLACES)
 
     def tag(self, place: Place) -> str:
         """Return a tag, as a rule one that is there."""
         there = sorted(self.truth.repositories.get(place, ()))
         return self.rng.choice(there) if there and self.rng.random() < 0.8 else self.rng.choice(TAGS)
 
-    def change(self) -> None:
-        """Change something in a registry."""
+    def change(self, *, drastic: float) -> None:
+        """Change something in a registry; `drastic` is the share of changes that meet a whole repository."""
         place, chance = self.place(), self.rng.random()
-        if chance < 0.07:
-            self.truth.delete(place, self.now)
-        elif chance < 0.11:
-            self.truth.clear(place, self.now)
+        if chance < drastic / 2:
+            self.truth.repositories.pop(place, None)
+        elif chance < drastic:
+            self.truth.repositories[place] = {}
         else:
-            digest = None if chance < 0.35 else self.rng.choice(DIGESTS)
-            self.truth.point(place, self.rng.choice(TAGS), digest, self.now)
+            digest = None if self.rng.random() < 0.25 else self.rng.choice(DIGESTS)
+            self.truth.point(place, self.rng.choice(TAGS), digest)
 
     def step(self) -> None:
         """Let one of all those at work go on."""
         self.now += 1
         if self.rng.random() < self.weather.changes:
-            self.change()
+            self.change(drastic=0.03)
         if self._crashes_left and self.rng.random() < self.weather.owner_crashes:
             self._crash()
         chance = self.rng.random()
@@ -247,7 +248,7 @@ class World:
         source = self.rng.choice(working)
         owner = self._owners[source]
         if self.rng.random() < 0.75:
-            owner.sleeps_until = self.now + self.rng.choice((0, 20, 100, 400))
+            owner.sleeps_until = self.now + self.rng.choice((0, 0, 20, 100, 400))
             self._sleepers.append(owner)
         else:
             owner.working.close()

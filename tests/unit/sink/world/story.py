@@ -18,8 +18,8 @@ def live(seed: int, *, rough: bool, variant: Variant = RIGHT) -> World:
 
 
 def _live(world: World) -> None:
-    for _ in range(world.rng.randint(2, 30)):
-        world.change()
+    for _ in range(world.rng.randint(2, 40)):
+        world.change(drastic=0.0)
     for _ in range(world.rng.randint(1, 3)):
         if world.weather.rough:
             _overlapping_scans(world)
@@ -50,7 +50,7 @@ def _overlapping_scans(world: World) -> None:
 
 def _quiet_round(world: World) -> None:
     for _ in range(world.rng.randint(0, 6)):
-        world.change()
+        world.change(drastic=0.25)
     _full_scans(world)
     check_quiet(world)
 

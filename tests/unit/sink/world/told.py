@@ -14,7 +14,7 @@ from shared.messages.scan_progressed import ScanEnded, ScanProgressed, UnitOutco
 from shared.messages.topics import IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED
 from shared.oci.digest import Digest
 from tests.unit.sink.world.log import Publication, Source
-from tests.unit.sink.world.truth import Inventory, Place, Truth, reached_from
+from tests.unit.sink.world.truth import Inventory, Place, reached_from
 from tests.unit.sink.world.upstream import Reads
 
 
@@ -104,13 +104,11 @@ class Told:
 
     def __init__(
         self,
-        truth: Truth,
         reads: Reads,
         observed: Mapping[tuple[str, str, int], tuple[str, Digest] | None],
         *,
         expires: bool,
     ) -> None:
-        self._truth = truth
         self._reads = reads
         self._observed: Final = observed  # by one-tag scans, by place and scan
         self._identities: set[str] = set()
@@ -175,6 +173,8 @@ class Told:
             raise Broken(f"listing decided twice: {place} scan {scan}")
         if scan <= self._full.get(place, 0):
             raise Broken(f"listing decided out of order: {place} scan {scan} after {self._full[place]}")
+        if not self._is_of_one_reading(decided):
+            raise Broken(f"what was told is not what one reading saw: {decided.events}")
         for event in decided.events:
             self._once(event)
             if (event.place, event.scan) != (place, scan):
@@ -184,6 +184,24 @@ class Told:
             else:
                 self._tell_tag(event, event.tag)
         self._remember(decided)
+
+    def _is_of_one_reading(self, decided: Decided) -> bool:
+        """Return whether some whole reading saw all tags where they are told to be, and none that is told removed."""
+        ends = {event.tag: event.end("to") for event in decided.events if event.tag}
+        if (
+            not any(ends.values())
+            and decided.repository in self._reads.missing[decided.place[0], "", decided.context.scan]
+        ):
+            return True  # told absent by the catalog
+        return any(
+            all(
+                any(page.tags.get(tag) == to for workings in reading for page in workings)
+                if to
+                else all(any(tag not in page.tags for page in workings) for workings in reading)
+                for tag, to in ends.items()
+            )
+            for reading in self._reads.readings((*decided.place, decided.context.scan))
+        )
 
     def _remember(self, decided: Decided) -> None:
         place, scan = decided.place, decided.context.scan
@@ -203,16 +221,17 @@ class Told:
             raise Broken(f"broken chain of a tag: {event}, known {known}")
         if event.scan <= scan or event.scan < self._seen_tags[key]:
             raise Broken(f"tag told out of order: {event}, known of scan {scan}, {self._seen_tags[key]}")
-        if to is None and not self._was(event, tag):
-            raise Broken(f"tag removed that was there all the while: {event}")
+        if to is None and not self._missed(event, tag):
+            raise Broken(f"tag removed that nobody saw missing: {event}")
         if to is not None and (tag, to) not in self._reads.digests[*event.place, event.scan]:
             raise Broken(f"tag told to point where it was not seen: {event}")
         self._tags[key] = (to, event.scan)
 
-    def _was(self, event: Event, tag: str) -> bool:
-        """Return whether the tag was not there at some moment of the reading, or of its catalog's."""
-        windows = [self._reads.windows.get((event.place[0], name, event.scan)) for name in (event.place[1], "")]
-        return any(window and self._truth.was(event.place, tag, None, window) for window in windows)
+    def _missed(self, event: Event, tag: str) -> bool:
+        """Return whether the scan saw the tag missing, or the whole repository."""
+        registry, repository = event.place
+        missing = self._reads.missing
+        return tag in missing[registry, repository, event.scan] or repository in missing[registry, "", event.scan]
 
     def _tell_image(self, event: Event) -> None:
         digest = Digest(event.data["digest"])

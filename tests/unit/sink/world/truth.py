@@ -1,8 +1,6 @@
-"""What the registries hold, and what they held at any time before."""
+"""What the registries hold."""
 
-import math
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +11,8 @@ from shared.oci.platform import Platform
 Place = tuple[str, str]
 """Registry and repository."""
 
-Window = tuple[int, int]
-"""The first and the last moment of something, in the world's steps."""
+REPOSITORIES: Final = ("base", "team/app", "web")
+TAGS: Final = ("1", "2", "3", "4", "latest")
 
 
 def _digest(name: str) -> Digest:
@@ -94,44 +92,22 @@ class Inventory:
 
 
 class Truth:
-    """The registries' content, with its history."""
+    """The registries' content."""
 
     def __init__(self) -> None:
         self.repositories: dict[Place, dict[str, Digest]] = {}
-        self._changes: dict[tuple[Place, str], list[tuple[int, Digest | None]]] = defaultdict(list)
 
-    def point(self, place: Place, tag: str, digest: Digest | None, now: int) -> None:
+    def point(self, place: Place, tag: str, digest: Digest | None) -> None:
         """Let a tag point to a digest, or remove it; a repository that lost its tags is still there."""
         tags = self.repositories.setdefault(place, {})
         if digest is None:
             tags.pop(tag, None)
         else:
             tags[tag] = digest
-        self._changes[place, tag].append((now, digest))
-
-    def clear(self, place: Place, now: int) -> None:
-        """Remove all tags of a repository."""
-        for tag in list(self.repositories.get(place, ())):
-            self.point(place, tag, None, now)
-
-    def delete(self, place: Place, now: int) -> None:
-        """Remove a repository."""
-        self.clear(place, now)
-        self.repositories.pop(place, None)
 
     def names(self, registry: str) -> list[str]:
+        """Return the registry's repositories in order."""
         return sorted(repository for owner, repository in self.repositories if owner == registry)
-
-    def was(self, place: Place, tag: str, digest: Digest | None, window: Window) -> bool:
-        """Return whether the tag pointed there (None: nowhere) at some moment of the window."""
-        first, last = window
-        return any(value == digest and begin <= last and first <= end for begin, end, value in self._spans(place, tag))
-
-    def _spans(self, place: Place, tag: str) -> Iterator[tuple[float, float, Digest | None]]:
-        changes = [(-math.inf, None), *self._changes[place, tag]]
-        ends = [moment for moment, _ in changes[1:]] + [math.inf]
-        for (begin, value), end in zip(changes, ends, strict=True):
-            yield begin, end, value
 
     def inventory(self, registry: str) -> Inventory:
         """Return what the registry holds now."""

@@ -6,7 +6,7 @@ may go on for a while beside its successor.
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,7 +20,7 @@ from shared.oci.digest import Digest
 from shared.store.rows import ImageRow, TagRow
 from tests.fakes.sink_store import Tables
 from tests.unit.sink.world.log import Log
-from tests.unit.sink.world.truth import MEMBERS, Place, Truth, Window, facts_of
+from tests.unit.sink.world.truth import MEMBERS, REPOSITORIES, TAGS, Place, Truth, facts_of
 from tests.unit.sink.world.weather import Weather
 
 _NAMES_PER_PAGE: Final = 2
@@ -75,16 +75,57 @@ class _Line:
     running: Iterator[None] | None = None
 
 
+Key = tuple[str, str, int]
+"""Registry, repository ("" for the catalog) and scan."""
+
+
+@dataclass(frozen=True)
+class SeenPage:
+    """What one working of a page saw."""
+
+    reading: Reading
+    tags: Mapping[str, Digest]
+
+
 @dataclass
 class Reads:
-    """What was read for whom, by registry, repository ("": the catalog) and scan."""
+    """What the stages saw for a scan: where tags pointed, and which names were missing where they would have stood.
 
-    windows: dict[tuple[str, str, int], Window] = field(default_factory=dict)
-    digests: dict[tuple[str, str, int], set[tuple[str, Digest]]] = field(default_factory=lambda: defaultdict(set))
+    pages: by leg and page, all workings of it.
+    """
 
-    def touch(self, key: tuple[str, str, int], now: int) -> None:
-        first, _ = self.windows.get(key, (now, now))
-        self.windows[key] = (first, now)
+    pages: dict[Key, dict[tuple[str, int], list[SeenPage]]] = field(default_factory=lambda: defaultdict(dict))
+    digests: dict[Key, set[tuple[str, Digest]]] = field(default_factory=lambda: defaultdict(set))
+    missing: dict[Key, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def listed(self, key: Key, every: Iterable[str], after: str, names: Sequence[str], *, last: bool) -> None:
+        """Note a page of a list: of `every` name there may be, those after the cursor that it passed over."""
+        self.missing[key].update(
+            name for name in every if name > after and (last or name < names[-1]) and name not in names
+        )
+
+    def seen(self, key: Key, page: SeenPage) -> None:
+        """Note a page."""
+        self.pages[key].setdefault((page.reading.leg, page.reading.page), []).append(page)
+
+    def readings(self, key: Key) -> Iterator[list[list[SeenPage]]]:
+        """Yield each whole reading, from its last page to its first, all workings of each page."""
+        pages = self.pages[key]
+        for workings in pages.values():
+            if workings[0].reading.last and (chain := _back_to_first(pages, workings)):
+                yield chain
+
+
+def _back_to_first(
+    pages: Mapping[tuple[str, int], list[SeenPage]], last: list[SeenPage]
+) -> list[list[SeenPage]] | None:
+    chain = [last]
+    while (at := chain[-1][0].reading).page > 0:
+        before = pages.get((at.leg, at.page - 1)) or pages.get((at.follows or "", at.page - 1))
+        if before is None:
+            return None
+        chain.append(before)
+    return chain
 
 
 class Upstream:
@@ -198,12 +239,12 @@ class Upstream:
             return
         while True:
             yield
-            self.reads.touch((registry, "", scan), self._clock())
             if self._chance(self._weather.unread):
                 self._progress(asked, CatalogPage(page=page, last=True, complete=False, failures=(_BROKEN,)))
                 return
             names = [name for name in self._truth.names(registry) if name > after][:_NAMES_PER_PAGE]
             last = len(names) < _NAMES_PER_PAGE
+            self.reads.listed((registry, "", scan), REPOSITORIES, after, names, last=last)
             for name in names:
                 self._queue(_Tags(asked, name))
             self._progress(asked, CatalogPage(page=page, names=tuple(names), last=last, requests=1))
@@ -231,7 +272,6 @@ class Upstream:
             return
         while True:
             yield
-            self.reads.touch((*place, asked.context.scan), self._clock())
             unknown = place not in self._truth.repositories and asked.context.kind is not ScanKind.FULL
             if unknown or self._chance(self._weather.unread):
                 self._queue(told((), last=True, whole=False))
@@ -239,6 +279,7 @@ class Upstream:
             names = [name for name in sorted(self._truth.repositories.get(place, ())) if name > after]
             names = names[: self._weather.tags_per_page]
             last = len(names) < self._weather.tags_per_page
+            self.reads.listed((*place, asked.context.scan), TAGS, after, names, last=last)
             repeated = (after,) if after and self._chance(0.1) else ()
             self._queue(told((*repeated, *names), last=last))
             if last:
@@ -258,16 +299,17 @@ class Upstream:
         for name in task.names:
             if self._chance(0.5):
                 yield
-            self.reads.touch(key, self._clock())
             digest = self._truth.repositories.get(place, {}).get(name)
             if self._chance(self._weather.unread):
                 failed.append(name)
             elif digest is None:
                 gone.append(name)
+                self.reads.missing[key].add(name)
             else:
                 tags[name] = digest
                 self.reads.digests[key].add((name, digest))
         yield
+        self.reads.seen(key, SeenPage(task.reading, tags))
         given_up = self._chance(self._weather.unread / 3)
         facts = {
             fact.digest: fact for name, digest in tags.items() if known.get(name) != digest for fact in facts_of(digest)

@@ -20,7 +20,7 @@ class Weather:
     stage_crashes: a stage before the sink works its message, or the ones before, again.
     owner_crashes: the owner of a partition dies, or is thought dead.  outages: the store or the broker does not answer.
     tags_per_page: names in a tag list's page.  continuations: share of pages after which another message goes on.
-    expires: old decisions are forgotten.
+    expires: old decisions are forgotten.  focus: share of changes and targeted scans that meet one repository.
 
     changes: a registry changes.  unread: share of reads that fail.  lost, unreadable: shares of messages.
     stall_seconds: after so many steps of silence a scan times out.  kinds: of the scans asked for, one drawn each time.
@@ -33,6 +33,7 @@ class Weather:
     tags_per_page: int = 2
     continuations: float = 0.5
     expires: bool = False
+    focus: float = 0.5
     fuse: Fuse = NO_FUSE
 
     changes: float = 0.0
@@ -58,8 +59,8 @@ def weather(rng: random.Random, *, rough: bool) -> Weather:
     """Draw a weather."""
     quiet = Weather(
         rough=rough,
-        stage_crashes=rng.choice((0.03, 0.1, 0.25)),
-        owner_crashes=rng.choice((0.01, 0.04)),
+        stage_crashes=rng.choice((0.03, 0.1, 0.2)),
+        owner_crashes=rng.choice((0.005, 0.02, 0.04)),
         outages=rng.choice((0.0, 0.01, 0.02)),
         tags_per_page=rng.choice((1, 2)),
         continuations=rng.choice((0.2, 0.6)),
