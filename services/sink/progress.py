@@ -17,7 +17,7 @@ from services.sink.stalls import Stalls
 from services.sink.unit_rows import missing_rows, unit_rows
 from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import ScanContext
-from shared.messages.scan_progressed import CatalogClosed, CatalogPage, ScanProgressed, ScanTimedOut
+from shared.messages.scan_progressed import CatalogClosed, CatalogPage, ScanEnded, ScanProgressed, ScanTimedOut
 from shared.messages.topics import SCAN_PROGRESSED
 from shared.store.rows import OutboxRow, ScanUnitRow
 
@@ -130,6 +130,9 @@ class ScanProgress:
         facts = await self._registries.facts(tally.context) or RegistryFacts()
         ending = _ending(tally, status, facts, self._clocks.now())
         rows += missing_rows(received.message, tally.missing(), received.offset, self._clocks.now())
+        # Here and not only when its message comes round: whoever hears of the end shall find it in the store.
+        ended = ScanProgressed(context=tally.context, progress=ScanEnded(status=status))
+        rows += unit_rows(ended, received.offset, self._clocks.now())
         endings.append(_outbox_row(ending, received, self._clocks.now()))
         return list(sent_for_ending(ending))
 
