@@ -1,8 +1,8 @@
 """One undisturbed worker over the same log has to say the same: crashes, sleepers and redelivery change nothing."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from services.sink.listings import Listings
 from services.sink.ports import Clocks, Outgoing, Received, Work
@@ -11,12 +11,11 @@ from services.sink.registries import ConnectedRegistries
 from services.sink.stalls import Stalls
 from shared.messages.topics import IMAGES_OBSERVED
 from tests.fakes.sink_store import FakeSinkStore
+from tests.unit.sink.samples import run
 from tests.unit.sink.world.log import Publication, Source
 from tests.unit.sink.world.scheduler import PARTITIONS, SOURCES, Connections, World
 from tests.unit.sink.world.told import Broken, Decided, Ended, parts_of
 from tests.unit.sink.world.weather import NEVER
-
-T = TypeVar("T")
 
 
 def check_calm(world: World) -> None:
@@ -31,16 +30,6 @@ def check_calm(world: World) -> None:
                 [_end(part) for part in told if isinstance(part, Ended)],
                 [_end(ended) for ended in world.told.ended.values() if ended.source == source],
             )
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Return the result of a coroutine that waits for nothing."""
-    try:
-        coroutine.send(None)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    raise AssertionError("it waited")
 
 
 def _work_alone(world: World, source: Source) -> list[Outgoing]:

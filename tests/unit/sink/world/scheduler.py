@@ -310,7 +310,9 @@ class World:
                     self.observed.setdefault(key, seen)
 
     def _forget(self) -> None:
-        """Let some old decisions expire: of listings that were published."""
-        for decided in [decided for told in self.told.decided.values() for decided in told[-3:]]:
-            if self.rng.random() < 0.03:
-                self.tables.expire(*decided.place, decided.context.scan)
+        """Let old decisions expire: published ones, of sources where nobody has slept for the thirty days since."""
+        slept = {sleeper.source for sleeper in self._sleepers}
+        for source in sorted(self.told.decided.keys() - slept):
+            for decided in self.told.decided[source][-3:]:
+                if self.rng.random() < 0.03:
+                    self.tables.expire(*decided.place, decided.context.scan)

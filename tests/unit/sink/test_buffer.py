@@ -1,0 +1,84 @@
+"""The buffer: batches by weight or by age, each record once, memory bounded."""
+
+from dataclasses import dataclass
+
+from services.sink.buffer import Buffer
+
+
+@dataclass(frozen=True)
+class Weighed:
+    offset: int
+    weight: int = 1
+
+
+def records(*offsets: int, weight: int = 1) -> list[Weighed]:
+    return [Weighed(offset, weight) for offset in offsets]
+
+
+def offsets(batch: list[Weighed]) -> list[int]:
+    return [record.offset for record in batch]
+
+
+def buffer(weight: int = 10, delay: float = 0.2) -> Buffer[Weighed]:
+    return Buffer(weight, delay)
+
+
+def test_a_record_waits_no_longer_than_the_delay() -> None:
+    kept = buffer()
+    kept.offer(records(0), now=5.0)
+    assert offsets(kept.batch(5.1)) == []
+    assert round(kept.seconds_to_wait(5.1), 6) == 0.1
+    kept.offer(records(1), now=5.15)
+    assert offsets(kept.batch(5.2)) == [0, 1]
+
+
+def test_a_full_batch_does_not_wait() -> None:
+    kept = buffer(weight=3)
+    kept.offer(records(0, 1, 2, 3), now=0.0)
+    assert kept.seconds_to_wait(0.0) == 0.0
+    assert offsets(kept.batch(0.0)) == [0, 1, 2]
+
+
+def test_a_batch_is_cut_by_weight_and_one_record_is_always_enough() -> None:
+    kept = buffer(weight=10)
+    kept.offer([Weighed(0, 6), Weighed(1, 6), Weighed(2, 99), Weighed(3, 1)], now=0.0)
+    assert offsets(kept.batch(0.0)) == [0]
+    kept.drop_before(1)
+    assert offsets(kept.batch(0.0)) == [1]
+    kept.drop_before(2)
+    assert offsets(kept.batch(0.0)) == [2]
+
+
+def test_a_batch_stays_until_it_is_committed() -> None:
+    kept = buffer(weight=1)
+    kept.offer(records(0), now=0.0)
+    assert offsets(kept.batch(0.0)) == offsets(kept.batch(0.0)) == [0]
+    kept.drop_before(1)
+    assert kept.is_empty
+    assert offsets(kept.batch(0.0)) == []
+
+
+def test_what_was_fetched_before_is_passed_over() -> None:
+    kept = buffer(weight=1)
+    kept.offer(records(3, 4), now=0.0)
+    kept.offer(records(3, 4, 5), now=0.0)
+    kept.drop_before(9)
+    kept.offer(records(6, 8, 9), now=0.0)
+    assert offsets(kept.batch(1.0)) == [9]
+
+
+def test_a_partition_is_paused_at_two_batches_and_resumed_at_one() -> None:
+    kept = buffer(weight=4)
+    kept.offer(records(*range(7)), now=0.0)
+    assert not kept.is_full
+    kept.offer(records(7), now=0.0)
+    assert kept.is_full
+    kept.drop_before(4)
+    assert not kept.has_room
+    kept.drop_before(5)
+    assert kept.has_room
+
+
+def test_an_empty_buffer_has_nothing_to_wait_for() -> None:
+    assert buffer().seconds_to_wait(100.0) == 0.0
+    assert buffer().batch(100.0) == []
