@@ -81,7 +81,7 @@ async def test_services_of_their_own_tell_an_estate_exactly_though_one_of_each_i
     with memory_folder() as folder, running_registry(folder, basic=True) as registry:
         Storage(registry.storage).write(estate)
         async with asyncio.TaskGroup() as group:
-            loading = group.create_task(load(tallyman, registry))
+            loading = group.create_task(load(tallyman, registry, max_rps=40))
             for share, stage in zip((0.1, 0.25, 0.4, 0.55), STAGES, strict=True):
                 await stored(store, share * 800, loading, services)
                 await services.kill(stage, 0)
@@ -92,7 +92,7 @@ async def test_services_of_their_own_tell_an_estate_exactly_though_one_of_each_i
         await assert_scan_shown(tallyman, first)
         events = await assert_events(tallyman, first, registry.url, truth.changes(empty, estate))
 
-        second = await load(tallyman, registry)
+        second = await load(tallyman, registry, max_rps=10_000)
         assert_counts(second, estate, [])
         await assert_shown(tallyman, "estate", estate)
         await assert_events(tallyman, second, registry.url, [], before=events)
@@ -102,9 +102,10 @@ async def test_services_of_their_own_tell_an_estate_exactly_though_one_of_each_i
     assert not (tallyman.data).exists()
 
 
-async def load(tallyman: Tallyman, registry: Registry) -> truth.Row:
-    """Load with the password, slowly enough for something to happen meanwhile."""
-    words = ("--name", "estate", "--username", registry.username, "--password-stdin", "--max-rps", "40", "--json")
+async def load(tallyman: Tallyman, registry: Registry, max_rps: int) -> truth.Row:
+    """Load with the password; with a low `max_rps` slowly enough for something to happen meanwhile."""
+    pace = ("--max-rps", str(max_rps))
+    words = ("--name", "estate", "--username", registry.username, "--password-stdin", *pace, "--json")
     (told,) = (await tallyman("load", registry.url, *words, stdin=registry.password + "\n")).objects()
     return told
 
