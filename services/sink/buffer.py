@@ -68,6 +68,11 @@ class Buffer(Generic[R]):
         return max(0.0, self._held[0][1] + self._delay_seconds - now)
 
     @property
+    def weight(self) -> int:
+        """The weight of all records held."""
+        return self._weight
+
+    @property
     def is_empty(self) -> bool:
         return not self._held
 

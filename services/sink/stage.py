@@ -61,6 +61,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._tasks: Final[dict[TopicPartition, asyncio.Task[None]]] = {}
         self._failed: Final[list[BaseException]] = []
 
+    @property
+    def rows_held(self) -> int:
+        """The rows, about, that wait in memory for their batch."""
+        return sum(partition.buffer.weight for partition in self._partitions.values())
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then finish the batches at hand. Raises what ends a partition's work."""
         await self._consumer.start()

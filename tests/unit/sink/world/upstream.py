@@ -309,8 +309,8 @@ class Upstream:
                 tags[name] = digest
                 self.reads.digests[key].add((name, digest))
         yield
-        self.reads.seen(key, SeenPage(task.reading, tags))
         given_up = self._chance(self._weather.unread / 3)
+        self.reads.seen(key, SeenPage(task.reading, {} if given_up else tags))
         facts = {
             fact.digest: fact for name, digest in tags.items() if known.get(name) != digest for fact in facts_of(digest)
         }
