@@ -27,7 +27,7 @@ class Loaded:
     """How a load went; the object that `tallyman load --json` prints. registry: its name."""
 
     registry: str
-    scan_id: str
+    scan_id: int
     status: str
     repositories: int
     tags: int
@@ -99,7 +99,7 @@ async def _follow(messages: AsyncIterator[ScanProgressed]) -> None:
 def _loaded(name: str, seen: ScanSeen, seconds: float) -> Loaded:
     return Loaded(
         registry=name,
-        scan_id=str(seen.scan),
+        scan_id=seen.scan,
         status=seen.status or "running",
         repositories=len(seen.expected),
         seconds=round(seconds, 3),

@@ -41,7 +41,7 @@ async def assert_scan_shown(tallyman: Tallyman, told: Row) -> None:
     scan = (await tallyman.rows("scans", "--registry", told["registry"]))[0]
     same = told.keys() - {"seconds", "scan_id"}
     assert {name: scan[name] for name in same} == {name: told[name] for name in same}
-    assert (str(scan["scan_id"]), scan["reason"]) == (told["scan_id"], "manual")
+    assert (scan["scan_id"], scan["reason"]) == (told["scan_id"], "manual")
     assert scan["started_at"] < scan["completed_at"]
 
 
@@ -96,7 +96,7 @@ def assert_well_formed(event: Row, load: Row, host: str) -> None:
     assert event["source"] == f"urn:tallyman:registry:{data['registry_id']}"
     assert event["datacontenttype"] == "application/json"
     assert event["time"].endswith("Z")
-    assert (data["host"], str(data["scan_id"])) == (host, load["scan_id"])
+    assert (data["host"], data["scan_id"]) == (host, load["scan_id"])
     digest = data.get("digest") or data.get("to")
     if digest:
         assert data["reference"] == f"{host.partition('://')[2]}/{data['repository']}@{digest}"

@@ -53,7 +53,7 @@ async def test_an_estate_is_told_exactly_then_nothing_then_what_changed(
     assert_counts(second, estate, [])
     assert second["requests"] <= 1.05 * TAGS + 2 * REPOSITORIES
     await assert_shown(tallyman, "estate", estate)
-    await assert_no_state_written(tallyman, int(second["scan_id"]))
+    await assert_no_state_written(tallyman, second["scan_id"])
     more = await assert_events(tallyman, second, registry.url, [], before=events)
 
     change(estate, storage)
@@ -65,7 +65,7 @@ async def test_an_estate_is_told_exactly_then_nothing_then_what_changed(
     assert_counts(third, estate, told)
     await assert_shown(tallyman, "estate", estate, first_look)
     await assert_scan_shown(tallyman, third)
-    await assert_moves_shown(tallyman, int(third["scan_id"]), told)
+    await assert_moves_shown(tallyman, third["scan_id"], told)
     await assert_events(tallyman, third, registry.url, told, before=[*events, *more])
 
 

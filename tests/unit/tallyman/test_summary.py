@@ -10,7 +10,7 @@ from tallyman.summary import print_summary
 def summary(status: str, *failures: str, data: Path = Path("data")) -> str:
     loaded = Loaded(
         registry="shop",
-        scan_id="3",
+        scan_id=3,
         status=status,
         repositories=1200,
         tags=3,
