@@ -55,6 +55,7 @@ class ScanTally:
     heard: dict[str, tuple[UnitOutcome, Counts]] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
     catalog_requests: dict[int, int] = field(default_factory=dict)
+    catalog_failures: dict[int, int] = field(default_factory=dict)
     catalog_complete: bool | None = None
     timed_out: bool = False
     ended: bool = False
@@ -64,9 +65,10 @@ class ScanTally:
         match message.progress:
             case ScanStarted(reason=reason):
                 self.reason = self.reason or reason
-            case CatalogPage(names=names, page=page, requests=requests):
+            case CatalogPage(names=names, page=page, requests=requests, failures=failures):
                 self.expect(names)
                 self.catalog_requests.setdefault(page, requests)
+                self.catalog_failures.setdefault(page, len(failures))
             case CatalogClosed(absent=absent, held=held, complete=complete):
                 self.expect((*absent, *held))
                 self.absent.update(absent, held)
@@ -109,10 +111,11 @@ class ScanTally:
         return sorted(self.waiting)
 
     def counts(self) -> Counts:
-        """Return the sums over all units, the catalog's requests among them."""
+        """Return the sums over all units, with the catalog's requests and failures, and the units not heard of."""
         units = [counts for _, counts in self.heard.values()]
         sums = {name: sum(getattr(unit, name) for unit in units) for name in Counts.model_fields}
         sums["requests"] += sum(self.catalog_requests.values())
+        sums["failed"] += sum(self.catalog_failures.values()) + (len(self.waiting) if self.timed_out else 0)
         return Counts(**sums)
 
 
@@ -125,6 +128,7 @@ def tally_of(context: ScanContext, rows: Iterable[ScanUnitRow], before: int) -> 
                 tally.reason = row.reason
             case "catalog":
                 tally.catalog_requests[row.page] = row.requests
+                tally.catalog_failures[row.page] = len(row.failures)
             case "expected":
                 tally.expect((row.repository,))
             case "absent":

@@ -6,6 +6,7 @@ import pytest
 
 from services.sink.ending import ScanTally, tally_of
 from services.sink.unit_rows import unit_rows
+from shared.messages.model import Failure
 from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
@@ -119,6 +120,14 @@ def test_counts_are_sums_with_the_catalogs_requests_counted_once_a_page() -> Non
     steps = [page("a", last=False, requests=2), page("a", last=False, requests=2), page("b", number=1, requests=3)]
     tally = heard(*steps, unit("a", tags=4, requests=5), unit("b", tags=6, requests=7), unit("b", tags=6, requests=9))
     assert (tally.counts().tags, tally.counts().requests) == (10, 17)
+
+
+def test_failures_are_those_of_units_of_the_catalog_and_what_was_not_heard_of() -> None:
+    lost = Failure(what="catalog", reason="x")
+    broken = CatalogPage(page=1, last=True, complete=False, failures=(lost,))
+    steps: list[Progress] = [page("a", "b", last=False), broken, broken, unit("a", FAILED, failed=2)]
+    assert heard(*steps, ScanTimedOut(stalled_seconds=1)).counts().failed == 4  # two of a, the catalog, and b
+    assert kept(*steps, ScanTimedOut(stalled_seconds=1)).counts().failed == 4
 
 
 def test_what_success_replaces_is_not_counted() -> None:
