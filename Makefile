@@ -12,7 +12,7 @@ ONCE ?=
 ARGS ?=
 LOCK_TOOLS := .cache/lock-tools
 PIP_COMPILE := $(LOCK_TOOLS)/bin/pip-compile --generate-hashes --allow-unsafe --strip-extras --no-header --quiet \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+	--no-emit-options
 
 ##@ Use
 
