@@ -1,4 +1,4 @@
-"""What a loading stage tells of a unit (scan, repository) that goes no further, and of what it could not read."""
+"""What a stage tells of a unit (scan, repository) that goes no further, and of what it could not read."""
 
 from shared.errors import TallymanError
 from shared.messages.model import Failure, ScanContext

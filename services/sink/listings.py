@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Final
 
+from services.access import REASON_DELETED
 from services.sink.decide import Fuse, decide_listing
 from services.sink.decision import Decision, RegistryFacts
 from services.sink.observation import Observation, observation_of
@@ -18,14 +18,13 @@ from services.sink.ports import Clocks, Outgoing, Received, Registries, SinkStor
 from services.sink.readings import completed_by
 from services.sink.sending import outgoing, sent_for_decision
 from services.sink.state import state_after
+from services.units import unit_skipped
 from shared.messages.codec import decode, encode
 from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import Failure
-from shared.messages.scan_progressed import ScanProgressed, UnitOutcome, UnitReported
+from shared.messages.scan_progressed import UnitOutcome
 from shared.messages.topics import IMAGES_OBSERVED
 from shared.store.rows import ListingPageRow, OutboxRow
-
-REASON_DELETED: Final = "connection_deleted"
 
 Batch = Sequence[Received[ImagesObserved]]
 
@@ -203,5 +202,4 @@ def _skipped(message: ImagesObserved) -> list[Outgoing]:
     if message.reading is not None and not message.reading.last:
         return []
     failure = Failure(what=message.repository, reason=REASON_DELETED, detail="Its connection was deleted.")
-    report = UnitReported(repository=message.repository, outcome=UnitOutcome.SKIPPED, failures=(failure,))
-    return [outgoing(ScanProgressed(context=message.context, progress=report))]
+    return [outgoing(unit_skipped(message.context, message.repository, failure))]

@@ -13,11 +13,11 @@ from services.sink.buffer import Buffer
 from services.sink.ports import Clocks, Outgoing, Received, Work
 from services.sink.publisher import Publisher
 from services.sink.sending import outgoing
+from services.units import unit_failed
 from shared.errors import PermanentError, TallymanError, TransientError
 from shared.messages.codec import decode
 from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import Failure, Message
-from shared.messages.scan_progressed import ScanProgressed, UnitOutcome, UnitReported
 from shared.messages.topics import Topic, dead_letter
 from shared.observability.logs import Log
 from shared.pipeline.dead_letters import dead_letter_headers
@@ -197,8 +197,7 @@ class Partition(Generic[M]):
             return [letter]
         reason = error.reason if isinstance(error, TallymanError) else type(error).__name__
         failure = Failure(what=told[1], reason=reason, detail="The sink could not take it; see the dead letters.")
-        report = UnitReported(repository=told[1], outcome=UnitOutcome.FAILED, failures=(failure,))
-        return [letter, outgoing(ScanProgressed(context=told[0], progress=report))]
+        return [letter, outgoing(unit_failed(told[0], told[1], failure))]
 
     async def _wait(self, seconds: float) -> None:
         self._arrived.clear()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
+from services.sink.observation import REASON_HELD
 from shared.messages.model import Failure
 from shared.messages.scan_progressed import (
     CatalogClosed,
@@ -17,7 +18,6 @@ from shared.messages.scan_progressed import (
 from shared.store.rows import ScanUnitRow
 
 REASON_NOT_HEARD_OF: Final = "not_heard_of"
-REASON_HELD: Final = "held"
 
 
 def unit_rows(message: ScanProgressed, offset: int, at: datetime) -> Iterator[ScanUnitRow]:

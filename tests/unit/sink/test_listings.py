@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.sink.listings import REASON_DELETED, Listings
+from services.access import REASON_DELETED
+from services.sink.listings import Listings
 from services.sink.ports import Outgoing
 from shared.messages.codec import decode
 from shared.messages.images_observed import ImagesObserved

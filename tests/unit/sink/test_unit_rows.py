@@ -1,6 +1,7 @@
 """Rows of a scan's steps: one message, the rows that keep it."""
 
-from services.sink.unit_rows import REASON_HELD, REASON_NOT_HEARD_OF, missing_rows, unit_rows
+from services.sink.observation import REASON_HELD
+from services.sink.unit_rows import REASON_NOT_HEARD_OF, missing_rows, unit_rows
 from shared.messages.model import Failure
 from shared.messages.scan_progressed import (
     CatalogClosed,
