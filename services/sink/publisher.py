@@ -4,11 +4,14 @@ Its transactional id names the partition, so that a new owner's start fences who
 sends no group generation with a transaction's offsets, and nothing else keeps a zombie out.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from asyncio import Future
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from services.sink.ports import Outgoing
 from shared.pipeline.kafka import client_options
@@ -53,17 +56,46 @@ class Publisher:
             await self._producer.stop()
 
     async def publish(self, records: Sequence[Outgoing], next_offset: int | None) -> None:
-        """Send the records and commit `next_offset` (None = no offset) in one transaction. Raises KafkaError."""
+        """Send the records and commit `next_offset` (None = no offset) in one transaction.
+
+        Raises the KafkaError that made the transaction fail; ProducerFenced above all others.
+        """
         producer = self._producer
         assert producer is not None
         async with producer.transaction():
-            for record in records:
-                await producer.send(
-                    topic_name(self._settings, record.topic),
-                    value=record.value,
-                    key=record.key,
-                    partition=record.partition,
-                    headers=list(record.headers),
-                )
-            if next_offset is not None:
-                await producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
+            sent: list[Future[Any]] = []
+            try:
+                for record in records:
+                    sent.append(await self._send(producer, record))  # noqa: PERF401 - a later one may fail
+                if next_offset is not None:
+                    await producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
+                await asyncio.gather(*sent)  # a commit does not ask whether all that was sent has arrived
+            except (KafkaError, IllegalOperation) as error:
+                raise _cause(error, sent) from error
+
+    async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> Future[Any]:
+        sent: Future[Any] = await producer.send(
+            topic_name(self._settings, record.topic),
+            value=record.value,
+            key=record.key,
+            partition=record.partition,
+            headers=list(record.headers),
+        )
+        sent.add_done_callback(_error_of)  # whichever error ends the transaction, the others are no news
+        return sent
+
+
+def _cause(error: KafkaError | IllegalOperation, sent: Iterable[Future[Any]]) -> KafkaError:
+    """Return why a transaction failed.
+
+    error: the first that was noticed. Once aiokafka has given the transaction up, that may be IllegalOperation, which
+    tells of the state and not of the cause; what was on its way then has failed with the cause.
+    """
+    errors = [error, *(_error_of(future) for future in sent if future.done())]
+    causes = [each for each in errors if isinstance(each, KafkaError)]
+    fenced = (each for each in causes if isinstance(each, ProducerFenced))
+    return next(fenced, causes[0] if causes else KafkaError(*error.args))
+
+
+def _error_of(future: Future[Any]) -> BaseException | None:
+    return None if future.cancelled() else future.exception()
