@@ -50,12 +50,11 @@ class Embedded:
     def with_keys(self, client: Client, keys: Keys) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Few keys stand in the query; many in a temporary table, three statements more. No external data here."""
         if len(keys.rows) <= _KEYS_IN_QUERY:
-            structure = ", ".join(keys.structure)
-            yield f"WITH {KEYS} AS (SELECT * FROM values('{structure}', {keys.literals()})) ", {}
+            yield keys.literals(), {}
             return
         client.command(f"CREATE OR REPLACE TEMPORARY TABLE {KEYS} ({', '.join(keys.structure)}) ENGINE = Memory")
         client.raw_insert(KEYS, list(keys.columns), keys.body(), fmt=FORMAT)
-        yield "", {}
+        yield keys.selected(), {}
         client.command(f"DROP TEMPORARY TABLE {KEYS}")
 
 

@@ -19,7 +19,7 @@ from clickhouse_connect.driver.common import StreamContext
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from shared.store.errors import translated
-from shared.store.keys import Keys
+from shared.store.keys import PLACE, Keys
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Reach(Protocol):
         ...
 
     def with_keys(self, client: Client, keys: Keys) -> AbstractContextManager[tuple[str, Mapping[str, Any]]]:
-        """Return a context in which a query sees a table `keys`: yields what to put before it and its options."""
+        """Return a context in which a query may have these keys: yields their set as SQL, and the query's options."""
         ...
 
 
@@ -91,7 +91,7 @@ class Engine:
         self._types: Final[dict[str, list[str]]] = {}
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None, keys: Keys | None = None) -> Result:
-        """Return the answer to one query. parameters: values for `{name:Type}`.  keys: its table `keys`."""
+        """Return the answer to one query. parameters: for `{name:Type}` in it.  keys: for its `{keys}`."""
         return await self._on_a_thread(self._query, sql, parameters, keys)
 
     async def command(self, sql: str) -> None:
@@ -154,8 +154,8 @@ class Engine:
         if keys is None:
             answer = client.query(sql, parameters=given)
         else:
-            with self._reach.with_keys(client, keys) as (before, options):
-                answer = client.query(before + sql, parameters=given, **options)
+            with self._reach.with_keys(client, keys) as (members, options):
+                answer = client.query(sql.replace(PLACE, members), parameters=given, **options)
         return Result(tuple(answer.column_names), _type_names(answer), [tuple(row) for row in answer.result_rows])
 
     def _insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]], types: Sequence[str]) -> None:

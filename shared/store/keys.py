@@ -1,6 +1,6 @@
-"""Keys to look up many at once: a query sees them as a table `keys`.
+"""Keys to look up many at once: a query has `(columns) IN {keys}`, and each way in puts there what it likes best.
 
-They travel as rows, not as parameters: a server refuses a parameter of some thousand names.
+Never parameters: a server refuses a parameter of some thousand names.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,13 +11,16 @@ from shared.oci.digest import Digest
 
 Value: TypeAlias = str | int | Digest
 
+PLACE: Final = "{keys}"
+"""Where a query wants the set of keys."""
 KEYS: Final = "keys"
+"""The table they lie in, where there is one."""
 FORMAT: Final = "RowBinary"
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Rows of a table `keys`. columns: name → type of the values, str, int or Digest."""
+    """columns: name → type of the values, str, int or Digest.  rows: values in the columns' order."""
 
     columns: Mapping[str, type[Value]]
     rows: Collection[tuple[Value, ...]]
@@ -28,20 +31,25 @@ class Keys:
         return [f"{name} {_TYPES[type_]}" for name, type_ in self.columns.items()]
 
     def literals(self) -> str:
-        """Return the rows as literal tuples of SQL."""
-        return ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in self.rows)
+        """Return the set as literal tuples of SQL: for the engine half the work of a table."""
+        return "(" + ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in self.rows) + ")"
+
+    def selected(self) -> str:
+        """Return the set as a query of the table."""
+        return f"(SELECT {', '.join(self.columns)} FROM {KEYS})"
 
     def body(self) -> bytes:
         """Return the rows in ClickHouse's RowBinary format."""
         return b"".join(_binary(value) for row in self.rows for value in row)
 
 
+_ESCAPED: Final = tuple(f"\\x{byte:02x}" for byte in range(256))
 _TYPES: Final[dict[type[Value], str]] = {str: "String", int: "UInt64", Digest: "FixedString(32)"}
 
 
 def _literal(value: Value) -> str:
     if isinstance(value, Digest):
-        return f"unhex('{value.hex}')"
+        return "'" + "".join(_ESCAPED[byte] for byte in value.raw) + "'"
     if isinstance(value, int):
         return str(value)
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -50,7 +50,7 @@ class Server:
     def with_keys(self, client: Client, keys: Keys) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """External data: sent beside the query."""
         data = ExternalData(file_name=KEYS, data=keys.body(), fmt=FORMAT, structure=keys.structure)
-        yield "", {"external_data": data}
+        yield keys.selected(), {"external_data": data}
 
     def setting_to_blame(self, error: StoreUnavailable) -> SettingsError | None:
         """Return what setting keeps us out at a start, None where it is the server's own trouble."""

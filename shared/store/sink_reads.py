@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from shared.oci.digest import Digest
 from shared.store.columns import columns_of, decode, names_of
 from shared.store.engine import Engine
-from shared.store.keys import Keys
+from shared.store.keys import PLACE, Keys
 from shared.store.rows import ImageRow, IndexChildRow, ListingPageRow, OutboxRow, RepositoryRow, Row, TagRow
 from shared.store.state import RepositoryState
 
@@ -73,7 +73,7 @@ async def rows_of(engine: Engine, row: type[R], keys: Keys, columns: str | None 
         return []
     names = ", ".join(keys.columns)
     found = await engine.query(
-        f"SELECT {columns or names_of(row)} FROM {row.TABLE} FINAL WHERE ({names}) IN (SELECT {names} FROM keys)",
+        f"SELECT {columns or names_of(row)} FROM {row.TABLE} FINAL WHERE ({names}) IN {PLACE}",
         keys=keys,
     )
     return decode(row, found.rows)
