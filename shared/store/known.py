@@ -6,14 +6,11 @@ from typing import Final
 from shared.oci.digest import Digest
 from shared.store.engine import Engine
 from shared.store.keys import Keys
-from shared.store.rows import ConfigRow, TagRow
+from shared.store.rows import ConfigRow
 from shared.store.sink_reads import rows_of
 
-# OCI distribution-spec. A registry may tell longer ones, too long for many of them to stand in one query.
+# OCI distribution-spec. A registry may tell longer ones; of those no page would fit into a parameter (128 KiB).
 _LONGEST_TAG: Final = 128
-
-Tag = tuple[str, str, str]
-Config = tuple[str, Digest]
 
 
 async def known_repositories(engine: Engine, registry: str) -> set[str]:
@@ -31,18 +28,27 @@ async def known_repositories(engine: Engine, registry: str) -> set[str]:
     return {repository for (repository,) in found.rows}
 
 
-async def known_tags(engine: Engine, tags: Collection[Tag]) -> dict[Tag, Digest]:
-    """Return (registry, repository, tag) → digest of the present ones.
+async def known_tags(engine: Engine, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
+    """Return tag → digest of the present ones; tags: at most a page of 100.
 
     All that a reading would tell of them is stored too: the sink inserts a decision's configs, children and images
     before its tags, each table's rows as one block.
     """
-    askable = sorted(key for key in tags if len(key[2]) <= _LONGEST_TAG)
-    rows = await rows_of(engine, TagRow, Keys({"registry": str, "repository": str, "tag": str}, askable))
-    return {(row.registry, row.repository, row.tag): row.digest for row in rows if row.present}
+    askable = sorted(tag for tag in tags if len(tag) <= _LONGEST_TAG)
+    if not askable:
+        return {}
+    found = await engine.query(
+        """
+        SELECT tag, digest FROM tags FINAL
+        WHERE registry = {registry:String} AND repository = {repository:String} AND tag IN {tags:Array(String)}
+            AND present
+        """,
+        {"registry": registry, "repository": repository, "tags": askable},
+    )
+    return {tag: Digest.from_raw(digest) for tag, digest in found.rows}
 
 
-async def known_configs(engine: Engine, digests: Collection[Config]) -> dict[Config, ConfigRow]:
-    """Return what the stored ones of these (registry, config digest) told."""
-    keys = Keys({"registry": str, "digest": Digest}, digests)
-    return {(row.registry, row.digest): row for row in await rows_of(engine, ConfigRow, keys)}
+async def known_configs(engine: Engine, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
+    """Return what the stored ones of these configs told."""
+    keys = Keys({"registry": str, "digest": Digest}, [(registry, digest) for digest in digests])
+    return {row.digest: row for row in await rows_of(engine, ConfigRow, keys)}

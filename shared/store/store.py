@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, Final, Self
 
 from shared.oci.digest import Digest
@@ -18,10 +17,6 @@ from shared.store.rows import ConfigRow, ListingPageRow, OutboxRow, Row, ScanUni
 from shared.store.schema_lock import NoLock, SchemaLock
 from shared.store.server import Server
 from shared.store.state import RepositoryState
-from shared.store.together import Together
-
-_KEYS_AT_ONCE: Final = 1000
-"""Keys that the questions of several callers are put together to."""
 
 
 class Store:
@@ -30,8 +25,6 @@ class Store:
     def __init__(self, engine: Engine, lock: SchemaLock | NoLock) -> None:
         self._engine: Final = engine
         self._lock: Final = lock
-        self._tags: Final = Together(partial(known.known_tags, engine), _KEYS_AT_ONCE)
-        self._configs: Final = Together(partial(known.known_configs, engine), _KEYS_AT_ONCE)
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -99,13 +92,11 @@ class Store:
 
     async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
         """Return tag → digest of the present ones; their image, platform and children are then stored too."""
-        found = await self._tags.get([(registry, repository, tag) for tag in tags])
-        return {tag: digest for (_, _, tag), digest in found.items()}
+        return await known.known_tags(self._engine, registry, repository, tags)
 
     async def known_configs(self, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
         """Return what is stored of these configs."""
-        found = await self._configs.get([(registry, digest) for digest in digests])
-        return {digest: row for (_, digest), row in found.items()}
+        return await known.known_configs(self._engine, registry, digests)
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a query of our own, by column name. parameters: for `{name:Type}` in it."""
