@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.manifester.content_cache import ContentCache
 from services.manifester.expansion import configs_of, unread
+from services.manifester.known_tags import KnownTags
 from shared.errors import TallymanError
 from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.config import ParsedConfig, parse_config
@@ -30,10 +31,8 @@ class ReadsManifests(Protocol):
     async def config(self, repository: str, digest: Digest) -> bytes: ...
 
 
-class KnowsDigests(Protocol):
+class KnowsConfigs(Protocol):
     """What the store tells (`shared.store`). While it does not answer, the page waits."""
-
-    async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> Mapping[str, Digest]: ...
 
     async def known_configs(self, registry: str, digests: Collection[Digest]) -> Mapping[Digest, ConfigRow]: ...
 
@@ -69,13 +68,15 @@ class SeenPage:
 class PageReader:
     """Reads one page.
 
+    known: what the store knows of tags.
     configs, members (manifests of indexes): those that any page of the process has read.
     turns: bounds the requests under way, over all pages.
     """
 
     page: TagsFound
     client: ReadsManifests
-    store: KnowsDigests
+    store: KnowsConfigs
+    known: KnownTags
     configs: ContentCache[ParsedConfig]
     members: ContentCache[Parsed]
     turns: Semaphore
@@ -83,8 +84,7 @@ class PageReader:
 
     async def read(self) -> SeenPage:
         """Return what the page's tags came to. Raises what the store raises; a registry's errors are the tag's."""
-        names = [tag.name for tag in self.page.tags]
-        known = await self.store.known_tags(self._registry, self.page.repository, names)
+        known = await self.known.of(self.page)
         await _side_by_side(self._read_tag(tag, known.get(tag.name)) for tag in self.page.tags)
         while missing := self._members_to_read():
             await _side_by_side(self._read_member(digest) for digest in missing)

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from services.access import RegistryAccess, why_skipped
 from services.manifester.content_cache import ContentCache
+from services.manifester.known_tags import KnownTags, KnowsTags
 from services.manifester.observation import observed, observed_nothing
-from services.manifester.page import KnowsDigests, PageReader, ReadsManifests, SeenPage
+from services.manifester.page import KnowsConfigs, PageReader, ReadsManifests, SeenPage
 from services.manifester.turns import Turns
 from services.units import failure, unit_failed, unit_skipped
 from shared.errors import TallymanError
@@ -24,11 +25,15 @@ from shared.registry.meter import metered
 NAME: Final = "manifester"
 
 
+class KnowsDigests(KnowsTags, KnowsConfigs, Protocol):
+    """All that the store tells this stage."""
+
+
 def manifester_stage(
     registries: RegistryAccess[ReadsManifests], store: KnowsDigests, clock: Callable[[], datetime]
 ) -> Stage[TagsFound]:
     """Return the stage. clock: the time in UTC, for people."""
-    manifester = _Manifester(registries, store, clock, ContentCache(), ContentCache(), Turns())
+    manifester = _Manifester(registries, store, KnownTags(store), clock, ContentCache(), ContentCache(), Turns())
     return Stage(
         NAME,
         TAGS_FOUND,
@@ -43,7 +48,8 @@ def manifester_stage(
 @dataclass(frozen=True)
 class _Manifester:
     registries: RegistryAccess[ReadsManifests]
-    store: KnowsDigests
+    store: KnowsConfigs
+    known: KnownTags
     clock: Callable[[], datetime]
     configs: ContentCache[ParsedConfig]
     members: ContentCache[Parsed]
@@ -71,7 +77,8 @@ class _Manifester:
             client = self.registries.client(connection)
         except TallymanError as error:
             return SeenPage(failed={tag.name: error for tag in page.tags})
-        return await PageReader(page, client, self.store, self.configs, self.members, self.turns.of(connection)).read()
+        turns = self.turns.of(connection)
+        return await PageReader(page, client, self.store, self.known, self.configs, self.members, turns).read()
 
 
 def _unreadable(context: ScanContext, repository: str | None, error: TallymanError) -> Iterator[Message]:

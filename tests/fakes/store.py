@@ -15,6 +15,10 @@ class FakeStore:
     configs: dict[Digest, ConfigRow] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
+    async def known_repositories(self, registry: str) -> set[str]:
+        self.asked.append("repositories")
+        return {repository for repository, _ in self.tags}
+
     async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
         self.asked.append("tags")
         return {tag: self.tags[repository, tag] for tag in tags if (repository, tag) in self.tags}

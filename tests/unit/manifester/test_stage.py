@@ -114,7 +114,7 @@ async def test_a_tag_that_still_points_where_the_store_knows_is_observed_without
     assert [tag.digest for tag in seen.tags] == [digest]
     assert seen.manifests == ()
     assert registry.asked == ["manifest a"]
-    assert store.asked == ["tags"]
+    assert store.asked == ["repositories", "tags"]
 
 
 async def test_a_registry_that_does_not_say_unchanged_is_believed_its_digest() -> None:
@@ -227,7 +227,7 @@ async def test_a_config_is_read_once_for_all_images_that_share_it_and_not_again_
     await observed(working, page_of("a", "b"))
     seen = await observed(working, page_of("c"))
     assert registry.times_asked("config") == 1
-    assert store.asked == ["tags", "configs", "tags"]
+    assert store.asked == ["repositories", "configs"]
     assert [facts.platform for facts in seen.manifests] == [ARM64]
 
 
@@ -340,7 +340,7 @@ async def test_requests_under_way_are_bounded_by_the_connections_over_all_pages(
 
 async def test_a_store_that_does_not_answer_holds_the_page_back() -> None:
     class Down(FakeStore):
-        async def known_tags(self, *_: Any) -> dict[str, Digest]:
+        async def known_repositories(self, *_: Any) -> set[str]:
             raise TransientError("The store does not answer.", reason="store_unavailable", waits=True)
 
     registry = registry_of(a=chart())

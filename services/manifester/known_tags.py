@@ -1,0 +1,52 @@
+"""What the store knows of a page's tags, asked only where it can know something."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from typing import Final, Protocol
+
+from shared.messages.model import ScanContext, ScanKind
+from shared.messages.tags_found import TagsFound
+from shared.oci.digest import Digest
+
+SCANS_KEPT: Final = 20
+"""Scans of which the repositories known at their beginning are kept: as many as one process may be amidst of."""
+
+_Scan = tuple[str, int]
+
+
+class KnowsTags(Protocol):
+    """What the store tells (`shared.store`). While it does not answer, the page waits."""
+
+    async def known_repositories(self, registry: str) -> Collection[str]: ...
+
+    async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> Mapping[str, Digest]: ...
+
+
+class KnownTags:
+    """Asks once a full scan which repositories are known, and of the others nothing more: on a first load, nothing.
+
+    What another scan stores meanwhile is not noticed: its tags are read once more, and told as they are.
+    """
+
+    def __init__(self, store: KnowsTags) -> None:
+        self._store: Final = store
+        self._repositories: Final[OrderedDict[_Scan, Collection[str]]] = OrderedDict()
+        self._one: Final = asyncio.Lock()
+
+    async def of(self, page: TagsFound) -> Mapping[str, Digest]:
+        """Return tag → digest of the page's tags that are known whole. Raises what the store raises."""
+        context = page.context
+        if context.kind is ScanKind.FULL and page.repository not in await self._known_repositories(context):
+            return {}
+        return await self._store.known_tags(context.registry, page.repository, [tag.name for tag in page.tags])
+
+    async def _known_repositories(self, context: ScanContext) -> Collection[str]:
+        scan = context.registry, context.scan
+        async with self._one:
+            if scan not in self._repositories:
+                self._repositories[scan] = await self._store.known_repositories(context.registry)
+                while len(self._repositories) > SCANS_KEPT:
+                    self._repositories.popitem(last=False)
+            self._repositories.move_to_end(scan)
+            return self._repositories[scan]
