@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
+from shared.oci.digest import Digest
 from shared.registry.errors import BadName
 
 _LONGEST: Final = 1024
@@ -30,6 +32,7 @@ def check_names(host: str, names: Iterable[str]) -> tuple[str, ...]:
     return checked
 
 
+@lru_cache(maxsize=1000)  # one name leads to thousands of requests
 def repository_path(repository: str) -> str:
     """Return a repository's name as part of a URL's path."""
     return quote(repository, safe="/")
@@ -37,7 +40,7 @@ def repository_path(repository: str) -> str:
 
 def tag_path(reference: str) -> str:
     """Return a tag or digest as one segment of a URL's path."""
-    return quote(reference, safe=":")
+    return reference if isinstance(reference, Digest) else quote(reference, safe=":")
 
 
 def _is_unusable(name: str) -> bool:
