@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -133,8 +134,13 @@ def _reference(decision: Decision, digest: Digest) -> str:
 def _purl(decision: Decision, row: ImageRow) -> str:
     name = decision.repository.rpartition("/")[2].lower()
     qualifiers = {"arch": row.architecture, "repository_url": _pull_name(decision)}
-    query = "&".join(f"{key}={quote(value, safe='')}" for key, value in qualifiers.items() if value)
-    return f"pkg:oci/{quote(name, safe='')}@{quote(row.digest, safe='')}?{query}"
+    query = "&".join(f"{key}={_quoted(value)}" for key, value in qualifiers.items() if value)
+    return f"pkg:oci/{_quoted(name)}@sha256%3A{row.digest.hex}?{query}"
+
+
+@lru_cache(maxsize=1000)  # a repository's images come together, and architectures are few
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _json(data: dict[str, object]) -> bytes:
