@@ -66,7 +66,7 @@ class Publisher:
             sent: list[Future[Any]] = []
             try:
                 for record in records:
-                    sent.append(await self._send(producer, record))  # noqa: PERF401 - an error needs those before it  # noqa: PERF401 - a later one may fail
+                    sent.append(await self._send(producer, record))  # noqa: PERF401 - a later one may fail
                 if next_offset is not None:
                     await producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await asyncio.gather(*sent)  # a commit does not ask whether all that was sent has arrived
