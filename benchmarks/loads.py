@@ -15,6 +15,7 @@ from benchmarks.jobs import Told, serve, taken_orders
 from services.opening import connections_topic
 from shared.connections.rules import ConnectionSettings
 from shared.observability.logs import configure_logs
+from shared.pipeline.loop import run_loop
 from shared.settings import load_settings
 from tallyman.following import ScanSeen
 from tallyman.loading import load
@@ -65,4 +66,4 @@ async def _state_rows(system: System, scan: int) -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    run_loop(main(sys.argv[1], int(sys.argv[2])))
