@@ -20,11 +20,16 @@ R = TypeVar("R", bound=Placed)
 _BATCHES_HELD: Final = 2
 """Batches held in memory before the partition is paused; it is resumed at half of that."""
 
+_DELAYS_UNDER_BACKLOG: Final = 5
+"""A batch costs the store much the same whatever its size: while more comes than is worked, fewer and larger ones."""
+
 
 class Buffer(Generic[R]):
     """Holds records, in order and each once, until what they led to is committed.
 
-    batch_weight: rows that make a batch full.  delay_seconds: the longest a record waits for a batch to fill.
+    batch_weight: rows that make a batch full.  delay_seconds: the longest a record waits for a batch to fill, where
+    there is no backlog: where nothing came in while the batch before was worked. Else a batch also waits for as long
+    as more comes in, up to five times the delay.
     """
 
     def __init__(self, batch_weight: int, delay_seconds: float) -> None:
@@ -33,6 +38,7 @@ class Buffer(Generic[R]):
         self._held: deque[tuple[R, float]] = deque()
         self._weight = 0
         self._next = 0
+        self._is_behind = False
 
     def offer(self, records: Iterable[R], now: float) -> None:
         """Take records as they were fetched; what came before, or was committed, is passed over."""
@@ -47,6 +53,7 @@ class Buffer(Generic[R]):
         self._next = max(self._next, offset)
         while self._held and self._held[0][0].offset < offset:
             self._weight -= self._held.popleft()[0].weight
+        self._is_behind = bool(self._held)
 
     def batch(self, now: float) -> list[R]:
         """Return the records to work now, still held; none when they may wait for more."""
@@ -65,7 +72,11 @@ class Buffer(Generic[R]):
         """Return how long the oldest record may still wait; 0 when a batch is due."""
         if not self._held or self._weight >= self._batch_weight:
             return 0.0
-        return max(0.0, self._held[0][1] + self._delay_seconds - now)
+        (_, first), (_, last) = self._held[0], self._held[-1]
+        due = first + self._delay_seconds
+        if self._is_behind:
+            due = min(first + _DELAYS_UNDER_BACKLOG * self._delay_seconds, last + self._delay_seconds)
+        return max(0.0, due - now)
 
     @property
     def weight(self) -> int:
