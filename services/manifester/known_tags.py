@@ -1,18 +1,16 @@
 """What the store knows of a page's tags, asked only where it can know something."""
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Final, Protocol
 
+from services.manifester.lately_read import LatelyRead
 from shared.messages.model import ScanContext, ScanKind
 from shared.messages.tags_found import TagsFound
 from shared.oci.digest import Digest
 
 SCANS_KEPT: Final = 20
 """Scans of which the repositories known at their beginning are kept: as many as one process may be amidst of."""
-
-_Scan = tuple[str, int]
 
 
 class KnowsTags(Protocol):
@@ -31,8 +29,7 @@ class KnownTags:
 
     def __init__(self, store: KnowsTags) -> None:
         self._store: Final = store
-        self._repositories: Final[OrderedDict[_Scan, Collection[str]]] = OrderedDict()
-        self._one: Final = asyncio.Lock()
+        self._repositories: Final[LatelyRead[int, Collection[str]]] = LatelyRead(SCANS_KEPT)
 
     async def of(self, page: TagsFound) -> Mapping[str, Digest]:
         """Return tag → digest of the page's tags that are known whole. Raises what the store raises."""
@@ -42,11 +39,5 @@ class KnownTags:
         return await self._store.known_tags(context.registry, page.repository, [tag.name for tag in page.tags])
 
     async def _known_repositories(self, context: ScanContext) -> Collection[str]:
-        scan = context.registry, context.scan
-        async with self._one:
-            if scan not in self._repositories:
-                self._repositories[scan] = await self._store.known_repositories(context.registry)
-                while len(self._repositories) > SCANS_KEPT:
-                    self._repositories.popitem(last=False)
-            self._repositories.move_to_end(scan)
-            return self._repositories[scan]
+        ask = partial(self._store.known_repositories, context.registry)
+        return await self._repositories.read_once(context.registry, context.scan, ask)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from services.manifester.content_cache import ContentCache
 from services.manifester.expansion import configs_of, unread
 from services.manifester.known_tags import KnownTags
+from services.manifester.lately_read import LatelyRead
 from shared.errors import TallymanError
 from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.config import ParsedConfig, parse_config
@@ -77,8 +77,8 @@ class PageReader:
     client: ReadsManifests
     store: KnowsConfigs
     known: KnownTags
-    configs: ContentCache[ParsedConfig]
-    members: ContentCache[Parsed]
+    configs: LatelyRead[Digest, ParsedConfig]
+    members: LatelyRead[Digest, Parsed]
     turns: Semaphore
     seen: SeenPage = field(default_factory=SeenPage)
 

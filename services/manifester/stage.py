@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from services.access import RegistryAccess, why_skipped
-from services.manifester.content_cache import ContentCache
 from services.manifester.known_tags import KnownTags, KnowsTags
+from services.manifester.lately_read import LatelyRead
 from services.manifester.observation import observed, observed_nothing
 from services.manifester.page import KnowsConfigs, PageReader, ReadsManifests, SeenPage
 from services.manifester.turns import Turns
@@ -18,6 +18,7 @@ from shared.messages.model import Message, ScanContext
 from shared.messages.tags_found import TagsFound
 from shared.messages.topics import TAGS_FOUND
 from shared.oci.config import ParsedConfig
+from shared.oci.digest import Digest
 from shared.oci.manifest import Parsed
 from shared.pipeline.stage import Stage
 from shared.registry.meter import metered
@@ -33,7 +34,7 @@ def manifester_stage(
     registries: RegistryAccess[ReadsManifests], store: KnowsDigests, clock: Callable[[], datetime]
 ) -> Stage[TagsFound]:
     """Return the stage. clock: the time in UTC, for people."""
-    manifester = _Manifester(registries, store, KnownTags(store), clock, ContentCache(), ContentCache(), Turns())
+    manifester = _Manifester(registries, store, KnownTags(store), clock, LatelyRead(), LatelyRead(), Turns())
     return Stage(
         NAME,
         TAGS_FOUND,
@@ -51,8 +52,8 @@ class _Manifester:
     store: KnowsConfigs
     known: KnownTags
     clock: Callable[[], datetime]
-    configs: ContentCache[ParsedConfig]
-    members: ContentCache[Parsed]
+    configs: LatelyRead[Digest, ParsedConfig]
+    members: LatelyRead[Digest, Parsed]
     turns: Turns
 
     async def observe(self, page: TagsFound) -> AsyncIterator[Message]:

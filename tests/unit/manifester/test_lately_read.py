@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.manifester.content_cache import ContentCache
+from services.manifester.lately_read import LatelyRead
 from shared.errors import PermanentError
 from shared.oci.config import ParsedConfig
 from shared.oci.digest import Digest
@@ -29,7 +29,7 @@ class Reads:
 
 
 async def test_whoever_asks_meanwhile_gets_what_the_first_has_read() -> None:
-    cache, read = ContentCache[ParsedConfig](), Reads()
+    cache, read = LatelyRead[Digest, ParsedConfig](), Reads()
     asking = [asyncio.create_task(cache.read_once("r", A, read)) for _ in range(5)]
     await asyncio.sleep(0)
     read.go.set()
@@ -40,7 +40,7 @@ async def test_whoever_asks_meanwhile_gets_what_the_first_has_read() -> None:
 
 
 async def test_a_failure_is_its_callers_alone() -> None:
-    cache, read = ContentCache[ParsedConfig](), Reads(PermanentError("No.", reason="no"))
+    cache, read = LatelyRead[Digest, ParsedConfig](), Reads(PermanentError("No.", reason="no"))
     asking = [asyncio.create_task(cache.read_once("r", A, read)) for _ in range(3)]
     read.go.set()
     outcomes = await asyncio.gather(*asking, return_exceptions=True)
@@ -49,7 +49,7 @@ async def test_a_failure_is_its_callers_alone() -> None:
 
 
 async def test_when_the_one_who_reads_is_cancelled_the_next_reads() -> None:
-    cache, read = ContentCache[ParsedConfig](), Reads()
+    cache, read = LatelyRead[Digest, ParsedConfig](), Reads()
     first, second = (asyncio.create_task(cache.read_once("r", A, read)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
@@ -59,14 +59,14 @@ async def test_when_the_one_who_reads_is_cancelled_the_next_reads() -> None:
 
 
 async def test_registries_share_nothing() -> None:
-    cache, read = ContentCache[ParsedConfig](), Reads()
+    cache, read = LatelyRead[Digest, ParsedConfig](), Reads()
     read.go.set()
     await cache.read_once("r", A, read)
     assert cache.known("other", [A]) == {}
 
 
 def test_the_least_lately_used_goes_first() -> None:
-    cache = ContentCache[ParsedConfig](most_kept=2)
+    cache = LatelyRead[Digest, ParsedConfig](most_kept=2)
     cache.keep("r", {A: CONFIG, B: CONFIG})
     assert cache.known("r", [A]) == {A: CONFIG}
     cache.keep("r", {C: CONFIG})
