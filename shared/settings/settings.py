@@ -71,7 +71,12 @@ class Settings(BaseSettings):
     fuse_share: float = Field(0.5, gt=0, le=1, description="Share of removals above which a fuse holds them back.")
     fuse_minimum: int = Field(20, ge=0, description="Number of removals below which a fuse never trips.")
     sink_rows: int = Field(10_000, ge=1, description="Rows the sink collects in one batch under backlog.")
-    sink_delay_seconds: float = Field(0.2, gt=0, le=5, description="The longest a row waits for its batch.")
+    sink_delay_seconds: float = Field(
+        0.2,
+        gt=0,
+        le=5,
+        description="The longest a row waits for its batch; five times that under a backlog, while more comes.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     heartbeat: Path | None = Field(None, description="File a service writes every 5 s, for health checks. Unset: none.")
 
