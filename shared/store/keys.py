@@ -20,7 +20,7 @@ FORMAT: Final = "RowBinary"
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """columns: name → type of the values, str, int or Digest.  rows: values in the columns' order."""
+    """What to look up. columns: name → type of the values, str, int or Digest.  rows: values in their order."""
 
     columns: Mapping[str, type[Value]]
     rows: Collection[tuple[Value, ...]]
