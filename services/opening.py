@@ -19,8 +19,8 @@ from shared.messages.topics import CONNECTION_CHANGED, SCAN_REQUESTED
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import ensure_topics, topic_name, transaction_name
-from shared.registry.client import RegistryClient
 from shared.registry.clients import RegistryClients
+from shared.registry.dialect import Dialect
 from shared.settings import Settings
 from shared.store.store import Store
 
@@ -34,7 +34,7 @@ class Opened:
     settings: Settings
     topic: ConnectionsTopic
     connections: ConnectionsView
-    access: RegistryAccess[RegistryClient]
+    access: RegistryAccess[Dialect]
 
 
 def connections_topic(settings: Settings) -> ConnectionsTopic:

@@ -75,8 +75,8 @@ async def run_stages(system: System, stop: asyncio.Event) -> None:
     async with progress_heard(settings, window.hear, stop):
         stats = system.stats
         await _first_failure(
-            run_stage(lister_stage(access, window, settings, _now), settings, stop, stats=stats["lister"]),
-            run_stage(tagger_stage(access, lambda: token_hex(8)), settings, stop, stats=stats["tagger"]),
+            run_stage(lister_stage(access, window, settings, _now, _fresh_id), settings, stop, stats=stats["lister"]),
+            run_stage(tagger_stage(access, _fresh_id), settings, stop, stats=stats["tagger"]),
             run_stage(manifester_stage(access, system.store, _now), settings, stop, stats=stats["manifester"]),
             run_sink(settings, system.store, system.installation.connections, stop),
         )
@@ -94,6 +94,10 @@ async def _first_failure(*works: Coroutine[Any, Any, None]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _fresh_id() -> str:
+    return token_hex(8)
 
 
 def _now() -> datetime:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from datetime import UTC, datetime
+from secrets import token_hex
 
 from services.lister.progress import progress_heard
 from services.lister.stage import NAME, lister_stage
@@ -23,7 +24,7 @@ async def run(stop: asyncio.Event) -> None:
     window = Window(time.monotonic, settings.stall_seconds)
     async with beating(settings.heartbeat), opened(settings, NAME) as ready, open_store(settings) as store:
         await number_above_store(ready, store)
-        stage = lister_stage(ready.access, window, settings, lambda: datetime.now(UTC))
+        stage = lister_stage(ready.access, window, settings, lambda: datetime.now(UTC), lambda: token_hex(8))
         async with progress_heard(settings, window.hear, stop):
             await run_stage(stage, settings, stop)
 

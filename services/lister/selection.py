@@ -1,11 +1,12 @@
 """Which names a full scan reads: the catalog's or the connection's own list, less what its patterns leave out. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
 from shared.errors import PermanentError
 from shared.messages.connection_changed import Connection
+from shared.registry.dialect import RepositoriesPage
 
 REASON_FILTERED: Final = "filtered"
 REASON_SOURCE_CHANGED: Final = "source_changed"
@@ -27,11 +28,13 @@ def is_selected(connection: Connection, repository: str) -> bool:
     return not connection.include or any(fnmatchcase(repository, pattern) for pattern in connection.include)
 
 
-def listed_names(repositories: Sequence[str], cursor: str | None) -> tuple[tuple[str, ...], str | None]:
-    """Return the next names of the connection's own list, and the cursor of those after them (None: no more)."""
-    start = int(cursor.removeprefix(_LIST_CURSOR)) if cursor else 0
-    end = start + LISTED_NAMES
-    return tuple(repositories[start:end]), f"{_LIST_CURSOR}{end}" if end < len(repositories) else None
+def listed_names(repositories: Sequence[str], cursor: str | None) -> Iterator[RepositoriesPage]:
+    """Yield the names of the connection's own list from the cursor on, a few at a time."""
+    first = int(cursor.removeprefix(_LIST_CURSOR)) if cursor else 0
+    for start in range(first, len(repositories), LISTED_NAMES):
+        end = start + LISTED_NAMES
+        after = f"{_LIST_CURSOR}{end}" if end < len(repositories) else None
+        yield RepositoriesPage(names=tuple(repositories[start:end]), cursor=after)
 
 
 def check_source(connection: Connection, cursor: str | None) -> None:

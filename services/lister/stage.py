@@ -1,15 +1,16 @@
 """The catalog lister: a scan's request in, the repositories to be listed out."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from typing import Final, Protocol
 
 from services.access import RegistryAccess, why_skipped
+from services.lister.catalog import CatalogDraft, first_page
 from services.lister.selection import REASON_FILTERED, check_source, is_selected, listed_names
 from services.lister.window import width
+from services.readings import first_leg
 from services.units import failure, unit_skipped
 from shared.errors import PermanentError, TallymanError
 from shared.messages.connection_changed import Connection
@@ -19,21 +20,14 @@ from shared.messages.scan_progressed import CatalogPage, Progress, ScanProgresse
 from shared.messages.scan_requested import CatalogCursor, ScanRequested
 from shared.messages.topics import SCAN_REQUESTED
 from shared.pipeline.stage import Stage
+from shared.registry.dialect import Listing, RepositoriesPage
 from shared.registry.meter import metered
-from shared.registry.pagination import Page
 from shared.settings import Settings
 
 NAME: Final = "lister"
 
-ANSWERS_PER_MESSAGE: Final = 5
-NAMES_PER_MESSAGE: Final = 500
-"""A message ends, and a continuation goes on, after so many of the registry's answers or of their names."""
-
-NAMES_PER_PAGE: Final = 1000
-"""Names told in one catalog page: a registry that gives all it has at once must not make a message too large."""
-
-PAGES_AT_MOST: Final = 10_000
-"""More pages than any message makes: five of the largest answers that the client takes hold fewer names."""
+PAGES_AT_MOST: Final = 1_000_000
+"""More pages than any message makes, be it of a product that tells all at once."""
 
 REASON_INCOMPLETE_REQUEST: Final = "request_incomplete"
 
@@ -42,9 +36,9 @@ _FIRST_SCAN_BASE: Final = 1
 
 
 class ReadsCatalogs(Protocol):
-    """The lister's part of a registry's client."""
+    """The lister's part of a dialect (`shared.registry.dialect`)."""
 
-    async def catalog(self, cursor: str | None) -> Page: ...
+    def repositories(self, cursor: str | None) -> AsyncGenerator[RepositoriesPage, None]: ...
 
 
 class LimitsUnfinished(Protocol):
@@ -58,9 +52,10 @@ def lister_stage(
     window: LimitsUnfinished,
     settings: Settings,
     clock: Callable[[], datetime],
+    fresh_id: Callable[[], str],
 ) -> Stage[ScanRequested]:
-    """Return the stage. clock: the time in UTC, for people."""
-    lister = _Lister(registries, window, settings.window_repositories, clock)
+    """Return the stage. clock: the time in UTC, for people.  fresh_id: makes a random id, never the same twice."""
+    lister = _Lister(registries, window, settings.window_repositories, clock, fresh_id)
     return Stage(
         NAME,
         SCAN_REQUESTED,
@@ -77,6 +72,7 @@ class _Lister:
     window: LimitsUnfinished
     most_unfinished: int
     clock: Callable[[], datetime]
+    fresh_id: Callable[[], str]
 
     async def list_repositories(self, request: ScanRequested) -> AsyncIterator[Message]:
         """Yield the scan's repositories, each catalog page after its names, and the continuation where one is due."""
@@ -85,7 +81,7 @@ class _Lister:
         for started in self._started(request, context):
             yield started
         if connection is None or not connection.is_active:
-            yield _unread(context, _first_page(request), why_skipped(request.registry, connection))
+            yield _unread(context, first_page(request), why_skipped(request.registry, connection))
         elif request.kind is not ScanKind.FULL:
             for message in _targeted(request, context):
                 yield message
@@ -101,7 +97,7 @@ class _Lister:
         """
         context = _context(request, self.registries.connection_now(request.registry))
         yield from self._started(request, context)
-        yield _unread(context, _first_page(request) + PAGES_AT_MOST, failure(_CATALOG, error))
+        yield _unread(context, first_page(request) + PAGES_AT_MOST, failure(_CATALOG, error))
 
     def _started(self, request: ScanRequested, context: ScanContext) -> Iterator[Message]:
         if request.continues is None:
@@ -111,43 +107,59 @@ class _Lister:
         self, request: ScanRequested, context: ScanContext, connection: Connection
     ) -> AsyncGenerator[Message, None]:
         """Yield what a few answers hold; the rest is the continuation's."""
-        cursor = request.continues.after if request.continues else None
-        page, seen = _first_page(request), set[str]()
-        for answers in count(1):
-            try:
-                with metered() as meter:
-                    answer = await self._answer(connection, cursor)
-            except TallymanError as error:
-                yield _unread(context, page, failure(_CATALOG, error), requests=meter.requests)
-                return
-            cursor = answer.cursor
-            names = [name for name in dict.fromkeys(answer.names) if name not in seen]
-            seen.update(names)
-            for told in _pages(names, page, last=cursor is None, requests=meter.requests):
-                for name in told.names:
-                    yield await self._sent_on(context, connection, name)
-                # A list of the connection's own says nothing of what is not on it.
-                yield _told(context, told.model_copy(update={"proves": not connection.repositories}))
-                page = told.page + 1
-            if cursor is None:
-                return
-            if answers == ANSWERS_PER_MESSAGE or len(seen) >= NAMES_PER_MESSAGE:
-                yield _continuation(request, context, cursor, page)
-                return
+        draft = CatalogDraft(request, proves=not connection.repositories)
+        async with aclosing(self._answers(connection, request.continues)) as answers:
+            while True:
+                try:
+                    with metered() as meter:
+                        answer = await anext(answers, None)
+                except TallymanError as error:
+                    yield _unread(context, draft.page, failure(_CATALOG, error), requests=meter.requests)
+                    return
+                if answer is None:
+                    yield _told(context, draft.closed(meter.requests))
+                    return
+                listings = {listing.repository: listing for listing in answer.listings}
+                for told in draft.pages(answer, meter.requests):
+                    for name in told.names:
+                        async for message in self._sent_on(context, connection, name, listings.get(name)):
+                            yield message
+                    yield _told(context, told)
+                if answer.cursor is not None and draft.is_long:
+                    yield draft.continuation(context, answer.cursor)
+                    return
 
-    async def _answer(self, connection: Connection, cursor: str | None) -> Page:
-        """Return the next names, of the registry's catalog or of the connection's own list."""
+    async def _answers(
+        self, connection: Connection, at: CatalogCursor | None
+    ) -> AsyncGenerator[RepositoriesPage, None]:
+        """Yield the next names, of the registry's catalog or of the connection's own list."""
+        cursor = at.after if at else None
         check_source(connection, cursor)
         if connection.repositories:
-            return Page(*listed_names(connection.repositories, cursor))
-        return await self.registries.client(connection).catalog(cursor)
+            for page in listed_names(connection.repositories, cursor):
+                yield page
+            return
+        async with aclosing(self.registries.client(connection).repositories(cursor)) as pages:
+            async for page in pages:
+                yield page
 
-    async def _sent_on(self, context: ScanContext, connection: Connection, repository: str) -> Message:
-        """Return the repository to be listed, once the window has room for it, or that it is left out."""
+    async def _sent_on(
+        self, context: ScanContext, connection: Connection, repository: str, listing: Listing | None
+    ) -> AsyncIterator[Message]:
+        """Yield the repository to be listed, or the pages of its listing, once the window has room for it.
+
+        That a repository has no tags at all is for the tagger to ask: it believes that when it is told twice.
+        """
         if not is_selected(connection, repository):
-            return unit_skipped(context, repository, Failure(what=repository, reason=REASON_FILTERED))
+            yield unit_skipped(context, repository, Failure(what=repository, reason=REASON_FILTERED))
+            return
         await self.window.enter(context, repository, width(connection, self.most_unfinished))
-        return RepositoryFound(context=context, repository=repository)
+        if listing is None or not listing.tags:
+            yield RepositoryFound(context=context, repository=repository)
+            return
+        leg = first_leg(context, repository, self.fresh_id())
+        for page in leg.pages(leg.fresh(listing.tags), listing.told, last=True):
+            yield page
 
 
 def _context(request: ScanRequested, connection: Connection | None) -> ScanContext:
@@ -155,21 +167,8 @@ def _context(request: ScanRequested, connection: Connection | None) -> ScanConte
     return request.context(connection.scan_base if connection else _FIRST_SCAN_BASE)
 
 
-def _first_page(request: ScanRequested) -> int:
-    return request.continues.page if request.continues else 0
-
-
 def _told(context: ScanContext, progress: Progress) -> ScanProgressed:
     return ScanProgressed(context=context, progress=progress)
-
-
-def _pages(names: Sequence[str], first: int, *, last: bool, requests: int) -> Iterator[CatalogPage]:
-    """Yield the names of an answer in pages, numbered from `first`; with `last`, the last one closes the catalog."""
-    for start in range(0, max(1, len(names)), NAMES_PER_PAGE):
-        end = start + NAMES_PER_PAGE
-        part = tuple(names[start:end])
-        yield CatalogPage(page=first, names=part, last=last and end >= len(names), requests=requests)
-        first, requests = first + 1, 0
 
 
 def _unread(context: ScanContext, page: int, why: Failure, requests: int = 0) -> ScanProgressed:
@@ -187,7 +186,3 @@ def _targeted(request: ScanRequested, context: ScanContext) -> Iterator[Message]
     tag = request.tag if request.kind is ScanKind.TAG else None
     yield RepositoryFound(context=context, repository=request.repository, tag=tag)
     yield _told(context, CatalogPage(page=0, names=(request.repository,), last=True, proves=False))
-
-
-def _continuation(request: ScanRequested, context: ScanContext, cursor: str, page: int) -> ScanRequested:
-    return request.model_copy(update={"continues": CatalogCursor(scan=context.scan, after=cursor, page=page)})

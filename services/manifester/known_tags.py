@@ -1,4 +1,4 @@
-"""What the store knows of a page's tags, asked only where it can know something."""
+"""What the store knows of a page's tags and digests, asked only where it can know something."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -20,6 +20,10 @@ class KnowsTags(Protocol):
 
     async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> Mapping[str, Digest]: ...
 
+    async def known_digests(
+        self, registry: str, repository: str, digests: Collection[Digest]
+    ) -> Collection[Digest]: ...
+
 
 class KnownTags:
     """Asks once a full scan which repositories are known, and of the others nothing more: on a first load, nothing.
@@ -32,11 +36,21 @@ class KnownTags:
         self._repositories: Final[LatelyRead[int, Collection[str]]] = LatelyRead(SCANS_KEPT)
 
     async def of(self, page: TagsFound) -> Mapping[str, Digest]:
-        """Return tag → digest of the page's tags that are known whole. Raises what the store raises."""
+        """Return tag → digest of the page's tags that are known whole. Raises what the store raises.
+
+        A tag that is new, or was moved, is known too where the listing told its digest and that is known.
+        """
         context = page.context
         if context.kind is ScanKind.FULL and page.repository not in await self._known_repositories(context):
             return {}
-        return await self._store.known_tags(context.registry, page.repository, [tag.name for tag in page.tags])
+        names = [tag.name for tag in page.tags]
+        known = dict(await self._store.known_tags(context.registry, page.repository, names))
+        told = {manifest.digest for manifest in page.told}
+        changed = {tag.name: tag.digest for tag in page.tags if tag.digest and tag.digest != known.get(tag.name)}
+        if missing := set(changed.values()) - told:
+            stored = await self._store.known_digests(context.registry, page.repository, missing)
+            known |= {name: digest for name, digest in changed.items() if digest in stored}
+        return known
 
     async def _known_repositories(self, context: ScanContext) -> Collection[str]:
         ask = partial(self._store.known_repositories, context.registry)

@@ -84,9 +84,9 @@ class _Facts:
 
         Raises the TallymanError for which some were not read, or PermanentError where they do not fit.
         """
-        if tag.parsed is None or tag.digest in self._expanded:
+        if tag.digest in self._expanded or not (tag.parsed or tag.told):
             return
-        told = expand(tag.digest, tag.parsed, seen.manifests, seen.configs)
+        told = expand(tag.digest, tag.parsed, seen.manifests, seen.configs) if tag.parsed else tag.told
         new = [manifest for manifest in told if tells_more(manifest, self.by_digest.get(manifest.digest))]
         size = self.size + sum(len(manifest.model_dump_json()) for manifest in new)
         if size > FACTS_BYTES:

@@ -4,13 +4,15 @@ import asyncio
 from asyncio import Semaphore
 from collections.abc import Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Protocol
 
 from services.manifester.expansion import configs_of, unread
 from services.manifester.known_tags import KnownTags
 from services.manifester.lately_read import LatelyRead
+from services.readings import family_of
 from shared.errors import TallymanError
+from shared.messages.images_observed import ObservedManifest
 from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.config import ParsedConfig, parse_config
 from shared.oci.digest import Digest
@@ -22,7 +24,9 @@ from shared.store.rows import ConfigRow
 
 
 class ReadsManifests(Protocol):
-    """The manifester's part of a registry's client."""
+    """The manifester's part of a dialect (`shared.registry.dialect`)."""
+
+    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]: ...
 
     async def manifest(
         self, repository: str, reference: str, known: Digest | None = None
@@ -39,10 +43,15 @@ class KnowsConfigs(Protocol):
 
 @dataclass(frozen=True)
 class SeenTag:
-    """What a tag points to. parsed: None where the store knows the digest's facts."""
+    """What a tag points to.
+
+    parsed: its manifest, where that was read.  told: what the product told instead, the manifest's own facts first.
+    Neither: the store knows the digest's facts.
+    """
 
     digest: Digest
     parsed: Parsed | None = None
+    told: tuple[ObservedManifest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,11 +116,12 @@ class PageReader:
         """Return what the tag points to. Raises ManifestGone where the registry denies twice to have it."""
         if known is not None and tag.digest == known:
             return SeenTag(known)
-        reference = tag.digest or tag.name
+        if tag.digest and (told := family_of(tag.digest, self._told) or await self._image(tag.name)):
+            return SeenTag(told[0].digest, told=() if told[0].digest == known else told)
         try:
-            answer = await self._manifest(reference, known)
+            answer = await self._manifest(tag.digest or tag.name, known)
         except ManifestGone:
-            answer = await self._manifest(reference, known)
+            answer = await self._manifest(tag.name, known)  # by the name: the tag may have moved since it was listed
         if isinstance(answer, Unchanged) or answer.digest == known:
             return SeenTag(answer.digest)
         return SeenTag(answer.digest, parse_manifest(answer.body, answer.media_type, tag=tag.name))
@@ -154,6 +164,14 @@ class PageReader:
             )
         except TallymanError as error:
             self.seen.configs[digest] = error
+
+    @cached_property
+    def _told(self) -> Mapping[Digest, ObservedManifest]:
+        return {manifest.digest: manifest for manifest in self.page.told}
+
+    async def _image(self, tag: str) -> tuple[ObservedManifest, ...]:
+        async with self.turns:
+            return await self.client.image(self.page.repository, tag)
 
     async def _manifest(self, reference: str, known: Digest | None) -> FetchedManifest | Unchanged:
         async with self.turns:

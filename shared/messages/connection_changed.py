@@ -10,8 +10,17 @@ from shared.messages.model import Message, Name, RegistryId
 
 
 class RegistryType(StrEnum):
-    """The product at the other end; more come with their dialects."""
+    """The product at the other end: the table of dialects, in the order in which `auto` looks for their signs.
 
+    Each row's value is the name of its module in `shared.registry.dialects` and of its server in `tests.fakes`.
+    """
+
+    AUTO = "auto"
+    HARBOR = "harbor"
+    NEXUS = "nexus"
+    ARTIFACTORY = "artifactory"
+    GITLAB = "gitlab"
+    GITFLIC = "gitflic"
     V2 = "v2"
 
 

@@ -20,11 +20,13 @@ class CatalogCursor(Shape):
     """Where a long catalog goes on.
 
     scan: number of the scan this continues.  after: the registry's cursor.  page: of the catalog, from 0.
+    complete: False where something before it could not be read.
     """
 
     scan: int
     after: str
     page: int
+    complete: bool = True
 
 
 class ScanRequested(Message):

@@ -1,19 +1,25 @@
 """`tags.found`: one page (at most 100 tags) of a reading of a repository's tags."""
 
-from shared.messages.model import Failure, Message, Name, Reading, ScanContext, Shape
+from shared.messages.images_observed import ObservedManifest
+from shared.messages.model import Failure, Message, Moment, Name, Reading, ScanContext, Shape
 from shared.oci.digest import Digest
 
 
 class FoundTag(Shape):
-    """A tag, with its digest where the listing told it already."""
+    """A tag, with its digest where the listing told it already.
+
+    created: when the product says that it was pushed, where it says so; orders the tags of a repository by age.
+    """
 
     name: Name
     digest: Digest | None = None
+    created: Moment | None = None
 
 
 class TagsFound(Message):
     """One page of a reading.
 
+    told: facts of manifests behind the page's tags, where the product told them; an index with all its members.
     complete: False when the tag list could not be read whole; such a reading proves nothing absent.
     failures: what of the tag list was not read.  requests: spent on this page so far.
     """
@@ -22,6 +28,7 @@ class TagsFound(Message):
     repository: Name
     reading: Reading
     tags: tuple[FoundTag, ...] = ()
+    told: tuple[ObservedManifest, ...] = ()
     complete: bool = True
     failures: tuple[Failure, ...] = ()
     requests: int = 0

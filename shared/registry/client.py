@@ -7,12 +7,10 @@ from typing import Final
 import httpx
 
 from shared.errors import PermanentError, TallymanError
-from shared.messages.connection_changed import Connection
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import manifest_digest
 from shared.registry.answer import LISTING_BYTES, MANIFEST_BYTES, SMALL_BYTES, Answer, host_of
-from shared.registry.credentials import Credentials
 from shared.registry.errors import (
     DigestMismatch,
     ManifestGone,
@@ -24,13 +22,11 @@ from shared.registry.errors import (
 from shared.registry.names import check_names, repository_path, tag_path
 from shared.registry.pagination import Cursor, Page, Start, cursor_lost, names_after, next_cursor, next_link
 from shared.registry.redirects import follow, origin
-from shared.registry.sender import Sender
-from shared.registry.sign_in import CATALOG_SCOPE, SignIn, pull_scope
-from shared.registry.tokens import Tokens
+from shared.registry.session import Session
+from shared.registry.sign_in import CATALOG_SCOPE, pull_scope
+from shared.registry.user_agent import USER_AGENT
 
 _ACCEPT_MANIFESTS: Final = ", ".join((*media_types.MANIFESTS, *media_types.SCHEMA1_MANIFESTS))
-
-_USER_AGENT: Final = "tallyman"
 
 
 @dataclass(frozen=True)
@@ -79,23 +75,21 @@ _BYTES: Final[Mapping[str, str]] = {"Accept-Encoding": "identity"}
 
 
 class RegistryClient:
-    """One registry, as one revision of its connection says.
+    """One Registry V2, as one revision of its connection says.
+
+    base: where it lies, up to and with `/v2/`; some products have many on one host, each below a path of its own.
 
     Every method raises SignInRejected, CredentialsNeeded, Forbidden, NotARegistry, AnswerUnusable, BodyTooLarge,
     RedirectRefused, TokenServiceRefused, CertificateRefused, RequestRefused (PermanentError all), and, with the
     attempts spent, RegistryUnreachable, RegistryUnavailable, RateLimited (SpentError).
     """
 
-    def __init__(
-        self, connection: Connection, credentials: Credentials | None, sender: Sender, most_pages: int
-    ) -> None:
-        self._sender: Final = sender
-        self._base: Final = httpx.URL(connection.host + "/v2/")
+    def __init__(self, session: Session, base: str) -> None:
+        self._session: Final = session
+        self._base: Final = httpx.URL(base)
         self._host: Final = host_of(self._base)
-        self._credentials: Final = credentials
-        self._sign_in: Final = SignIn(self._base, connection.auth_type, credentials, Tokens(sender, credentials))
-        self._page_size = connection.page_size
-        self._most_pages: Final = most_pages
+        self._sign_in: Final = session.sign_in(self._base)
+        self._page_size = session.connection.page_size
 
     async def ping(self) -> None:
         """Return when a registry answers there and lets us in."""
@@ -156,17 +150,13 @@ class RegistryClient:
             raise self._mismatch(wanted.what)
         return answer.body
 
-    async def close(self) -> None:
-        """Close all connections; requests on them fail."""
-        await self._sender.transport.aclose()
-
     async def _page(self, path: str, field: str, wanted: _Wanted, cursor: str | None) -> Page:
         at = Cursor.parse(cursor) if cursor is not None else None
         names, link = await self._listed(path, field, wanted, at.start if at else None)
         if at and at.by_name and not names and link is None:
             earlier, link = await self._listed(path, field, wanted, at.earlier_start)
             names = names_after(at, earlier, self._host)
-        following = next_cursor(at, link, names, self._host, self._most_pages)
+        following = next_cursor(at, link, names, self._host, self._session.most_pages)
         return Page(names, str(following) if following else None)
 
     async def _listed(
@@ -200,13 +190,13 @@ class RegistryClient:
             url = url.copy_merge_params(httpx.QueryParams(list(query)))
 
         async def signed(authorization: str | None) -> Answer:
-            headers = {"User-Agent": _USER_AGENT, **wanted.headers}
+            headers = {"User-Agent": USER_AGENT, **wanted.headers}
             if authorization:
                 headers["Authorization"] = authorization
             return await follow(hop, url, headers)
 
         async def hop(to: httpx.URL, headers: Mapping[str, str]) -> Answer:
-            return await self._sender.get(to, headers, wanted.limit)
+            return await self._session.sender.ask("GET", to, headers, wanted.limit)
 
         return await self._sign_in.ask(wanted.scope, wanted.what, signed)
 
@@ -233,7 +223,7 @@ class RegistryClient:
             )
         if origin(answer.url) != origin(self._base):
             return redirected_error(self._host, wanted.what, str(answer.url.copy_with(query=None)), answer.status)
-        if answer.status == 401 and not self._credentials:
+        if answer.status == 401 and not self._session.credentials:
             return credentials_needed(self._host, wanted.what)
         return status_error(
             self._host,

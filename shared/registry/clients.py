@@ -1,4 +1,4 @@
-"""The clients of one process: one for each registry, with one budget over all that use it."""
+"""The dialects of one process: one for each registry, with one budget over all that use it."""
 
 import asyncio
 import random
@@ -10,10 +10,11 @@ from pydantic import SecretStr
 
 from shared.messages.connection_changed import Connection
 from shared.registry.budget import WindowBudget
-from shared.registry.client import RegistryClient
 from shared.registry.credentials import Credentials
+from shared.registry.dialect import Dialect, open_dialect
 from shared.registry.retry import RetryPolicy
 from shared.registry.sender import Sender
+from shared.registry.session import Session
 from shared.registry.tls import tls_context
 from shared.registry.transport import RegistryTransport
 from shared.settings import Settings
@@ -24,7 +25,7 @@ class _Known:
     """The client of a registry as of one revision of its connection; the budget outlives it."""
 
     revision: int
-    client: RegistryClient
+    client: Dialect
     budget: WindowBudget
 
 
@@ -34,10 +35,10 @@ class RegistryClients:
     def __init__(self, settings: Settings) -> None:
         self._settings: Final = settings
         self._known: Final[dict[str, _Known]] = {}
-        self._replaced: Final[list[RegistryClient]] = []
+        self._replaced: Final[list[Dialect]] = []
         self._chance: Final = random.Random()  # noqa: S311  # spreads retries; nothing to guess
 
-    def of(self, connection: Connection, password: SecretStr | None) -> RegistryClient:
+    def of(self, connection: Connection, password: SecretStr | None) -> Dialect:
         """Return the client for the connection, or that of a later revision if one was asked for before.
 
         A client that is replaced goes on for who still holds it, and is closed by `close`. Call it in the event loop.
@@ -61,7 +62,7 @@ class RegistryClients:
         self._known.clear()
         await asyncio.gather(*(client.close() for client in clients))
 
-    def _make(self, connection: Connection, password: SecretStr | None, budget: WindowBudget) -> RegistryClient:
+    def _make(self, connection: Connection, password: SecretStr | None, budget: WindowBudget) -> Dialect:
         sender = Sender(
             transport=RegistryTransport(_limits(connection), tls_context(connection), budget),
             timeouts=_timeouts(connection),
@@ -70,7 +71,7 @@ class RegistryClients:
             chance=self._chance,
         )
         credentials = Credentials(connection.username, password or SecretStr("")) if connection.username else None
-        return RegistryClient(connection, credentials, sender, self._settings.listing_pages)
+        return open_dialect(Session(connection, sender, credentials, self._settings.listing_pages))
 
 
 def _limits(connection: Connection) -> httpx.Limits:

@@ -35,8 +35,10 @@ class Credentials:
         self._rejected: SignInRejected | None = None
         self._trouble: SpentError | None = None
 
-    async def show(self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict]) -> Answer:
-        """Return the answer to `ask(Basic Authorization)`.
+    async def show(
+        self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict], *, as_token: bool = False
+    ) -> Answer:
+        """Return the answer to `ask(Authorization)`: Basic, or `as_token` the password itself as a Bearer token.
 
         Raises SignInRejected if the credentials are rejected or were before. Who waited for the first to show them
         and sees it fail to reach the registry fails with it, instead of waiting through the same attempts in turn.
@@ -47,14 +49,16 @@ class Credentials:
                 if self._trouble is not trouble and self._trouble is not None:
                     raise self._trouble
                 if not self._accepted:
-                    return await self._shown(ask, judge)
-        return await self._shown(ask, judge)
+                    return await self._shown(ask, judge, as_token)
+        return await self._shown(ask, judge, as_token)
 
-    async def _shown(self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict]) -> Answer:
+    async def _shown(
+        self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict], as_token: bool
+    ) -> Answer:
         if self._rejected:
             raise self._rejected
         try:
-            answer = await ask(self._basic())
+            answer = await ask(self._token() if as_token else self._basic())
         except SpentError as error:
             self._trouble = error
             raise
@@ -67,6 +71,10 @@ class Credentials:
             raise self._rejected
         self._accepted = self._accepted or verdict is Verdict.ACCEPTED
         return answer
+
+    def _token(self) -> str:
+        """Return the value of a Bearer Authorization header: the password is a token that a person made."""
+        return "Bearer " + self._password.get_secret_value()
 
     def _basic(self) -> str:
         """Return the value of a Basic Authorization header. Source: RFC 7617, UTF-8."""

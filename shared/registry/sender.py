@@ -31,9 +31,12 @@ class Sender:
     policy: RetryPolicy
     chance: random.Random
 
-    async def get(self, url: httpx.URL, headers: Mapping[str, str], limit: int) -> Answer:
+    async def ask(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], limit: int, body: bytes | None = None
+    ) -> Answer:
         """Return the answer, whatever its status, or the last one when "later" was told until the attempts were spent.
 
+        method: one that may be sent again (GET, HEAD, or a POST that only asks).  body: of the request.
         limit: bytes of a body of status 200; others may have SMALL_BYTES.
         Raises RegistryUnreachable, CertificateRefused, BodyTooLarge, AnswerUnusable.
         """
@@ -41,7 +44,7 @@ class Sender:
         while True:
             asked = None
             try:
-                answer = await self._once(url, headers, limit)
+                answer = await self._once(httpx.Request(method, url, headers=headers, content=body), limit)
             except httpx.TransportError as error:
                 pause = self.policy.pause(attempt, None, self.chance.random()) if is_worth_trying_again(error) else None
                 if pause is None:
@@ -58,8 +61,8 @@ class Sender:
             await asyncio.sleep(pause)
             attempt += 1
 
-    async def _once(self, url: httpx.URL, headers: Mapping[str, str], limit: int) -> Answer:
-        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": self.timeouts.as_dict()})
+    async def _once(self, request: httpx.Request, limit: int) -> Answer:
+        request.extensions["timeout"] = self.timeouts.as_dict()
         response = await self.transport.handle_async_request(request)
         try:
             async with asyncio.timeout((self.timeouts.read or 0) * _BODY_READ_TIMEOUTS or None):
@@ -68,4 +71,4 @@ class Sender:
             raise httpx.ReadTimeout("the body trickled in for too long", request=request) from error
         finally:
             await response.aclose()
-        return Answer(url, response.status_code, response.headers, body)
+        return Answer(request.url, response.status_code, response.headers, body)

@@ -17,6 +17,7 @@ from shared.registry.credentials import Credentials, Verdict
 from shared.registry.errors import TokenServiceRefused, forbidden, status_error
 from shared.registry.redirects import is_redirect
 from shared.registry.sender import Sender
+from shared.registry.user_agent import USER_AGENT
 
 _DEFAULT_LIFETIME_SECONDS: Final = 60.0
 _LONGEST_LIFETIME_SECONDS: Final = 24 * 3600.0
@@ -71,7 +72,7 @@ class Tokens:
         """Return a token for the scope.
 
         refused: the token that the registry just did not take; another is fetched, once for all who saw that one
-        refused. Raises SignInRejected, Forbidden, TokenServiceRefused, or as `Sender.get`.
+        refused. Raises SignInRejected, Forbidden, TokenServiceRefused, or as `Sender.ask`.
         """
         key = (service, scope)
         lock = self._fetching.setdefault(key, asyncio.Lock())
@@ -92,8 +93,8 @@ class Tokens:
         url = service.realm.copy_merge_params(httpx.QueryParams(tuple(parameters)))
 
         async def get(authorization: str | None) -> Answer:
-            headers = {"Authorization": authorization} if authorization else {}
-            return await self._sender.get(url, headers, SMALL_BYTES)
+            headers = {"User-Agent": USER_AGENT} | ({"Authorization": authorization} if authorization else {})
+            return await self._sender.ask("GET", url, headers, SMALL_BYTES)
 
         answer = await (self._credentials.show(get, _judge) if self._credentials else get(None))
         if answer.status != 200:

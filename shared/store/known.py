@@ -6,7 +6,7 @@ from typing import Final
 from shared.oci.digest import Digest
 from shared.store.engine import Engine
 from shared.store.keys import Keys
-from shared.store.rows import ConfigRow
+from shared.store.rows import ConfigRow, ImageRow
 from shared.store.sink_reads import rows_of
 
 # OCI distribution-spec. A registry may tell longer ones; of those no page would fit into a parameter (128 KiB).
@@ -46,6 +46,16 @@ async def known_tags(engine: Engine, registry: str, repository: str, tags: Colle
         {"registry": registry, "repository": repository, "tags": askable},
     )
     return {tag: Digest.from_raw(digest) for tag, digest in found.rows}
+
+
+async def known_digests(engine: Engine, registry: str, repository: str, digests: Collection[Digest]) -> set[Digest]:
+    """Return those of a repository's digests of which all is stored that reading them would tell; at most a page's.
+
+    Not so an image that only its index told of: its own manifest tells its size.
+    """
+    keys = Keys({"registry": str, "repository": str, "digest": Digest}, [(registry, repository, d) for d in digests])
+    rows = await rows_of(engine, ImageRow, keys)
+    return {row.digest for row in rows if row.kind == "index" or row.size_bytes is not None}
 
 
 async def known_configs(engine: Engine, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:

@@ -94,6 +94,10 @@ class Store:
         """Return tag → digest of the present ones; their image, platform and children are then stored too."""
         return await known.known_tags(self._engine, registry, repository, tags)
 
+    async def known_digests(self, registry: str, repository: str, digests: Collection[Digest]) -> set[Digest]:
+        """Return those of a repository's digests that need not be read again."""
+        return await known.known_digests(self._engine, registry, repository, digests)
+
     async def known_configs(self, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
         """Return what is stored of these configs."""
         return await known.known_configs(self._engine, registry, digests)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +13,13 @@ from services.access import RegistryAccess
 from shared.connections.secrets import SecretUnreadable
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
+from shared.messages.images_observed import ObservedManifest
 from shared.messages.model import Message, ScanContext
+from shared.messages.tags_found import FoundTag
 from shared.oci.digest import Digest
 from shared.oci.media_types import OCI_MANIFEST
 from shared.registry.client import FetchedManifest, Unchanged
+from shared.registry.dialect import RepositoriesPage, TagsPage
 from shared.registry.errors import ManifestGone, RegistryUnavailable, RepositoryGone
 from shared.registry.meter import count_request
 from shared.registry.pagination import Page
@@ -48,22 +51,25 @@ def manifest_gone() -> TallymanError:
 
 @dataclass
 class FakeRegistry:
-    """repositories: name → tag → manifest body.  manifests, blobs: by digest.
+    """held: repository → tag → manifest body.  manifests, blobs: by digest.
 
     troubles: what asking leads to, in turn, None = the truth; once they are used up the truth comes.
-    asked: what was asked for, in order: `catalog`, `tags REPOSITORY`, `manifest REFERENCE`, `config DIGEST`.
+    asked: what was asked for, in order: `catalog`, `tags NAME`, `image TAG`, `manifest REFERENCE`, `config DIGEST`.
+    pages: of the catalog, instead of one made of what is held.  facts: what is told of images, by tag.
     """
 
-    repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    held: dict[str, dict[str, bytes]] = field(default_factory=dict)
     manifests: dict[str, bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     page_size: int = 1000
     troubles: dict[str, list[TallymanError | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    pages: list[RepositoriesPage] = field(default_factory=list)
+    facts: dict[str, tuple[ObservedManifest, ...]] = field(default_factory=dict)
 
     def add(self, repository: str, tag: str, body: bytes) -> Digest:
         """Put a manifest under a tag; return its digest."""
-        self.repositories.setdefault(repository, {})[tag] = body
+        self.held.setdefault(repository, {})[tag] = body
         return self.add_manifest(body)
 
     def add_manifest(self, body: bytes) -> Digest:
@@ -75,19 +81,33 @@ class FakeRegistry:
         """How often this kind of thing was asked for."""
         return Counter(asked.partition(" ")[0] for asked in self.asked)[kind]
 
-    async def catalog(self, cursor: str | None = None) -> Page:
-        self._ask("catalog")
-        return self._page(sorted(self.repositories), cursor)
+    async def repositories(self, cursor: str | None = None) -> AsyncGenerator[RepositoriesPage, None]:
+        for page in self.pages:
+            self._ask("catalog")
+            yield page
+        while not self.pages:
+            self._ask("catalog")
+            page = self._page(sorted(self.held), cursor)
+            cursor = page.cursor
+            yield RepositoriesPage(names=page.names, cursor=cursor)
+            if cursor is None:
+                return
 
-    async def tags(self, repository: str, cursor: str | None = None) -> Page:
+    async def tags(self, repository: str, cursor: str | None = None) -> TagsPage:
         self._ask(f"tags {repository}")
-        return self._page(sorted(self.repositories[repository]), cursor)
+        page = self._page(sorted(self.held[repository]), cursor)
+        return TagsPage(tuple(FoundTag(name=name) for name in page.names), page.cursor)
+
+    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+        if tag in self.facts:
+            self._ask(f"image {tag}")
+        return self.facts.get(tag, ())
 
     async def manifest(
         self, repository: str, reference: str, known: Digest | None = None
     ) -> FetchedManifest | Unchanged:
         self._ask(f"manifest {reference}")
-        body = self.manifests.get(reference) or self.repositories[repository].get(reference)
+        body = self.manifests.get(reference) or self.held[repository].get(reference)
         if body is None:
             raise manifest_gone()
         digest = Digest.of(body)

@@ -143,7 +143,7 @@ async def loading(settings: Settings, registry: Registry, **connection: Any) -> 
         await stack.enter_async_context(progress_heard(settings, window.hear, stop))
         access = RegistryAccess(view, secrets, clients)
         stages: list[Stage[Any]] = [
-            lister_stage(access, window, settings, lambda: datetime.now(UTC)),
+            lister_stage(access, window, settings, lambda: datetime.now(UTC), lambda: token_hex(8)),
             tagger_stage(access, lambda: token_hex(8)),
             manifester_stage(access, FakeStore(), lambda: datetime.now(UTC)),
             _reporting_stage(),

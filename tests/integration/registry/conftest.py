@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from shared.messages.connection_changed import Connection
 from shared.registry.client import RegistryClient
 from shared.registry.clients import RegistryClients
+from shared.registry.dialects.v2 import V2
 from shared.settings import Settings
 from tests.fakes.hostile_registry import HostileRegistry, hostile_registry
 
@@ -17,7 +18,7 @@ MakeClient = Callable[..., RegistryClient]
 
 def connection_to(host: str, **fields: Any) -> Connection:
     """Return a connection to `host`, fast unless told otherwise."""
-    defaults: dict[str, Any] = {"registry": "a1b2c3d4", "slot": 0, "name": "test", "max_rps": 1000}
+    defaults: dict[str, Any] = {"registry": "a1b2c3d4", "slot": 0, "name": "test", "type": "v2", "max_rps": 1000}
     return Connection(host=host, **{**defaults, **fields})
 
 
@@ -37,7 +38,9 @@ async def make_client() -> AsyncIterator[MakeClient]:
         nonlocal revision
         revision += 1
         connection = connection_to(host, revision=revision, **fields)
-        return clients.of(connection, SecretStr(password) if password else None)
+        made = clients.of(connection, SecretStr(password) if password else None)
+        assert isinstance(made, V2)
+        return made.client
 
     yield make
     await clients.close()

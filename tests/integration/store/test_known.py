@@ -49,6 +49,15 @@ async def test_configs_are_known_by_registry_and_digest(store: Store, rows: Rows
     assert await store.known_configs(rows.registry, []) == {}
 
 
+async def test_digests_are_known_in_their_repository_unless_only_an_index_told_of_them(
+    store: Store, rows: Rows
+) -> None:
+    await store.insert([rows.image("read"), rows.image("told by an index", size_bytes=None)])
+    await store.insert([rows.image("index", kind="index", size_bytes=None), rows.image("x", repository="other")])
+    asked = [digest(name) for name in ("read", "told by an index", "index", "x", "never seen")]
+    assert await store.known_digests(rows.registry, rows.repository, asked) == {digest("read"), digest("index")}
+
+
 async def test_repositories_are_known_by_a_listing_a_tag_or_an_image(store: Store, rows: Rows) -> None:
     await store.insert([rows.listing(repository="listed"), rows.listing(repository="gone", present=False)])
     await store.insert([rows.tag("a", "x", repository="tagged"), rows.tag("a", "x", repository="u", present=False)])

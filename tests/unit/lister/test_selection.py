@@ -27,17 +27,16 @@ def test_patterns_let_repositories_through(
 
 def test_a_list_of_ones_own_is_given_in_pages_and_none_is_left_out() -> None:
     names = [f"r{number}" for number in range(LISTED_NAMES * 2 + 1)]
-    given: list[str] = []
-    cursor: str | None = None
-    for _ in range(3):
-        page, cursor = listed_names(names, cursor)
-        given += page
-    assert given == names
-    assert cursor is None
+    pages = list(listed_names(names, None))
+    assert [len(page.names) for page in pages] == [LISTED_NAMES, LISTED_NAMES, 1]
+    assert [name for page in pages for name in page.names] == names
+    assert pages[-1].cursor is None
+    assert list(listed_names(names, pages[0].cursor)) == pages[1:]
 
 
 def test_a_list_that_fills_its_page_exactly_ends_there() -> None:
-    assert listed_names([f"r{number}" for number in range(LISTED_NAMES)], None)[1] is None
+    (page,) = listed_names([f"r{number}" for number in range(LISTED_NAMES)], None)
+    assert page.cursor is None
 
 
 def test_a_scan_does_not_go_on_from_one_source_in_the_other() -> None:

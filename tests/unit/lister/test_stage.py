@@ -9,21 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.access import REASON_DELETED, REASON_INACTIVE
+from services.lister.catalog import ANSWERS_PER_MESSAGE, NAMES_PER_MESSAGE, NAMES_PER_PAGE
 from services.lister.selection import REASON_FILTERED
-from services.lister.stage import (
-    ANSWERS_PER_MESSAGE,
-    NAMES_PER_MESSAGE,
-    NAMES_PER_PAGE,
-    REASON_INCOMPLETE_REQUEST,
-    lister_stage,
-)
+from services.lister.stage import PAGES_AT_MOST, REASON_INCOMPLETE_REQUEST, lister_stage
+from services.readings import TAGS_PER_PAGE
 from shared.errors import PermanentError, TransientError
 from shared.messages.connection_changed import Connection
-from shared.messages.model import Message, ScanContext, ScanKind
+from shared.messages.model import Failure, Message, ScanContext, ScanKind
 from shared.messages.repository_found import RepositoryFound
 from shared.messages.scan_progressed import CatalogPage, ScanProgressed, ScanStarted, UnitReported
 from shared.messages.scan_requested import ScanRequested
+from shared.messages.tags_found import FoundTag, TagsFound
+from shared.oci.digest import Digest
 from shared.pipeline.stage import Stage
+from shared.registry.dialect import Listing, RepositoriesPage
 from shared.settings import Settings
 from tests.fakes.registry_access import REGISTRY, UNREADABLE, FakeRegistry, access, connection, told, unavailable
 
@@ -43,7 +42,9 @@ class OpenWindow:
 
 
 def stage(registry: FakeRegistry, to: Connection | None, window: OpenWindow | None = None) -> Stage[ScanRequested]:
-    return lister_stage(access(registry, to), window or OpenWindow(), Settings(window_repositories=10), lambda: NOW)
+    return lister_stage(
+        access(registry, to), window or OpenWindow(), Settings(window_repositories=10), lambda: NOW, lambda: "id"
+    )
 
 
 def request(**fields: Any) -> ScanRequested:
@@ -77,7 +78,10 @@ async def test_a_full_scan_tells_its_start_each_repository_and_the_page_that_nam
     assert isinstance(messages[0], ScanProgressed)
     assert messages[0].progress == ScanStarted(request="r", reason=request().reason, at=NOW)
     assert found(messages) == ["a", "b"]
-    assert pages(messages) == [CatalogPage(page=0, names=("a", "b"), last=True, requests=1)]
+    assert pages(messages) == [
+        CatalogPage(page=0, names=("a", "b"), last=False, requests=1),
+        CatalogPage(page=1, last=True),
+    ]
 
 
 async def test_the_scans_number_is_the_scan_base_and_the_requests_offset() -> None:
@@ -87,8 +91,11 @@ async def test_the_scans_number_is_the_scan_base_and_the_requests_offset() -> No
     }
 
 
-async def test_an_empty_catalog_is_one_last_page_without_names() -> None:
-    assert pages(await listed(registry_of())) == [CatalogPage(page=0, last=True, requests=1)]
+async def test_an_empty_catalog_is_pages_without_names() -> None:
+    assert pages(await listed(registry_of())) == [
+        CatalogPage(page=0, last=False, requests=1),
+        CatalogPage(page=1, last=True),
+    ]
 
 
 async def test_a_long_catalog_goes_on_in_a_continuation_that_keeps_the_scans_number() -> None:
@@ -100,7 +107,7 @@ async def test_a_long_catalog_goes_on_in_a_continuation_that_keeps_the_scans_num
     assert isinstance(continuation, ScanRequested)
     second = await listed(registry, continuation.received_at(OFFSET + 9))
     assert found(first) + found(second) == names
-    assert [page.page for page in pages(first) + pages(second)] == list(range(len(names)))
+    assert [page.page for page in pages(first) + pages(second)] == list(range(len(names) + 1))
     assert pages(second)[-1].last
     assert pages(second)[-1].proves
     assert {message.context.scan for message in second if isinstance(message, RepositoryFound)} == {SCAN_BASE + OFFSET}
@@ -121,7 +128,8 @@ async def test_a_registry_that_gives_all_at_once_fills_several_pages_of_which_on
     messages = await listed(registry_of(*names, page_size=10_000))
     assert [(len(page.names), page.last, page.requests) for page in pages(messages)] == [
         (NAMES_PER_PAGE, False, 1),
-        (1, True, 0),
+        (1, False, 0),
+        (0, True, 0),
     ]
     assert found(messages) == names
 
@@ -160,7 +168,10 @@ async def test_a_list_of_ones_own_is_read_instead_of_the_catalog_and_proves_noth
     registry = registry_of("a", "b", "c")
     messages = await listed(registry, repositories=("b", "x", "b"))
     assert found(messages) == ["b", "x"]
-    assert pages(messages) == [CatalogPage(page=0, names=("b", "x"), last=True, proves=False)]
+    assert pages(messages) == [
+        CatalogPage(page=0, names=("b", "x"), last=False, proves=False),
+        CatalogPage(page=1, last=True, proves=False),
+    ]
     assert registry.asked == []
 
 
@@ -231,7 +242,7 @@ async def test_a_request_that_is_given_up_ends_its_catalog_after_all_pages_it_ma
     ]
     end = pages(first)[0]
     assert (end.last, end.complete, end.failures[0].reason) == (True, False, "connections_unread")
-    assert end.page > ANSWERS_PER_MESSAGE
+    assert end.page >= PAGES_AT_MOST
     assert first[0].context.scan == SCAN_BASE + OFFSET  # type: ignore[attr-defined]
 
 
@@ -258,3 +269,69 @@ async def test_whatever_the_page_size_each_name_comes_once_and_one_page_is_last(
     assert [name for page in pages(messages) for name in page.names] == sorted(names)
     assert [page.last for page in pages(messages)].count(True) == 1
     assert pages(messages)[-1].last
+
+
+def listing(repository: str, *tags: str) -> Listing:
+    return Listing(repository, tuple(FoundTag(name=tag, digest=Digest.of(tag.encode())) for tag in tags))
+
+
+async def test_what_a_product_lists_with_its_tags_goes_past_the_tagger_in_whole_readings() -> None:
+    registry = registry_of()
+    many = tuple(f"{number:03}" for number in range(TAGS_PER_PAGE + 1))
+    registry.pages = [RepositoriesPage(names=("a",), listings=(listing("b", "1"), listing("c", *many)))]
+    messages = await listed(registry)
+    readings = [message for message in messages if isinstance(message, TagsFound)]
+    assert found(messages) == ["a"]
+    assert [(page.repository, len(page.tags), page.reading.page, page.reading.last) for page in readings] == [
+        ("b", 1, 0, True),
+        ("c", TAGS_PER_PAGE, 0, False),
+        ("c", 1, 1, True),
+    ]
+    assert pages(messages)[0].names == ("a", "b", "c")
+
+
+async def test_a_listing_goes_through_the_window_and_the_patterns_like_any_repository() -> None:
+    registry, window = registry_of(), OpenWindow()
+    registry.pages = [RepositoriesPage(listings=(listing("a", "1"), listing("b", "1")))]
+    to = connection(exclude=("b",), max_rps=2)
+    messages = await told(stage(registry, to, window).handle(request()))
+    assert window.entered == [("a", 8)]
+    assert [message.repository for message in messages if isinstance(message, TagsFound)] == ["a"]
+
+
+async def test_a_listing_without_tags_is_for_the_tagger_to_ask_again() -> None:
+    registry = registry_of()
+    registry.pages = [RepositoriesPage(listings=(listing("a"),))]
+    assert found(await listed(registry)) == ["a"]
+
+
+async def test_what_could_not_be_read_is_told_and_the_catalog_proves_nothing() -> None:
+    why = Failure(what="shelf", reason="forbidden")
+    registry = registry_of()
+    registry.pages = [RepositoriesPage(names=("a",), failures=(why,)), RepositoriesPage(names=("b",))]
+    messages = await listed(registry)
+    assert found(messages) == ["a", "b"]
+    assert [page.failures for page in pages(messages)] == [(why,), (), ()]
+    end = pages(messages)[-1]
+    assert (end.last, end.complete, end.proves) == (True, False, False)
+
+
+async def test_what_was_left_unread_is_remembered_over_continuations() -> None:
+    registry = registry_of()
+    failures = (Failure(what="shelf", reason="forbidden"),)
+    registry.pages = [
+        RepositoriesPage(names=(f"r{number}",), cursor="on", failures=() if number else failures)
+        for number in range(ANSWERS_PER_MESSAGE)
+    ]
+    (continuation,) = [message for message in await listed(registry) if isinstance(message, ScanRequested)]
+    registry.pages = [RepositoriesPage(names=("z",))]
+    end = pages(await listed(registry, continuation.received_at(OFFSET + 1)))[-1]
+    assert (end.last, end.complete) == (True, False)
+
+
+async def test_a_list_that_cannot_be_cut_is_told_to_its_end_with_signs_of_life() -> None:
+    registry = registry_of()
+    registry.pages = [RepositoriesPage() for _ in range(3 * ANSWERS_PER_MESSAGE)]
+    messages = await listed(registry)
+    assert [page.last for page in pages(messages)] == [False] * (3 * ANSWERS_PER_MESSAGE) + [True]
+    assert not any(isinstance(message, ScanRequested) for message in messages)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.access import REASON_DELETED, REASON_INACTIVE
-from services.tagger.readings import TAGS_PER_PAGE
+from services.readings import TAGS_PER_PAGE
 from services.tagger.stage import ANSWERS_PER_MESSAGE, PAGES_PER_MESSAGE, tagger_stage
 from shared.errors import PermanentError, TallymanError
 from shared.messages.connection_changed import Connection

@@ -1,0 +1,1 @@
+"""Registry V2 as Distribution serves it: catalog, tags, manifests, a token service."""
