@@ -1,7 +1,7 @@
 """`connection.changed`: a registry's connection, as every service follows it. A null value is a tombstone."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -22,6 +22,10 @@ class RegistryType(StrEnum):
     GITLAB = "gitlab"
     GITFLIC = "gitflic"
     V2 = "v2"
+
+
+BEARER_ONLY: Final = frozenset({RegistryType.GITLAB})
+"""Products that take tokens only."""
 
 
 class AuthType(StrEnum):
@@ -88,4 +92,6 @@ class Connection(Message):
     def _fits_together(self) -> "Connection":
         if self.skip_tls_verification and self.ca:
             raise ValueError("a CA is of no use where TLS verification is skipped; choose one")
+        if self.type in BEARER_ONLY and self.auth_type is not AuthType.BEARER:
+            raise ValueError(f"registries of type {self.type} take tokens only: choose bearer as the auth type")
         return self

@@ -166,3 +166,9 @@ def test_a_scan_base_is_only_ever_raised_and_that_is_no_edit() -> None:
     connection = a_connection(scan_base=50, revision=3)
     assert with_scan_base_above(connection, 20) == connection
     assert with_scan_base_above(connection, 99) == connection.model_copy(update={"scan_base": 100})
+
+
+def test_a_product_that_takes_tokens_only_is_refused_with_basic() -> None:
+    with pytest.raises(ConnectionInvalid, match="take tokens only: choose bearer as the auth type"):
+        created(type="gitlab")
+    assert created(type="gitlab", auth_type="bearer").type == "gitlab"
