@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 UNKNOWN = 599
+KIND = web.RequestKey("kind", str)
+"""Where a handler notes the kind of its request: `request[KIND] = "tags"`."""
 KINDS = ("catalog", "tags", "manifest", "unchanged", "head", "config", "token", "api", "challenge", "unknown")
 """Kinds of requests: `manifest` and `config` answer with a body, `unchanged` with 304, `head` without one; `api`: of
 the product's own; `challenge`: answered 401, or the V2 root."""
@@ -15,13 +17,14 @@ the product's own; `challenge`: answered 401, or the V2 root."""
 
 @dataclass(frozen=True)
 class Asked:
-    """A request and what it came to.  path: as sent, with its query."""
+    """A request and what it came to.  path: as sent, with its query.  signed: it showed a user name and a password."""
 
     method: str
     path: str
     kind: str
     status: int
     agent: str
+    signed: bool = False
 
 
 @dataclass
@@ -56,17 +59,18 @@ class Desk:
     async def count(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Count the request under `request["kind"]`, which its handler sets."""
+        """Count the request under the kind that its handler noted."""
         if self.limited > 0:
             self.limited -= 1
             answer: web.StreamResponse = web.Response(status=429, headers={"Retry-After": "0"})
         else:
             answer = await handler(request)
-        kind = "challenge" if answer.status == 401 else request.get("kind", "api")
+        kind = "challenge" if answer.status == 401 else request.get(KIND, "api")
         if kind == "manifest" and answer.status == 304:
             kind = "unchanged"
         agent = request.headers.get("User-Agent", "")
-        self.asked.append(Asked(request.method, request.raw_path, kind, answer.status, agent))
+        signed = request.headers.get("Authorization", "").lower().startswith("basic ")
+        self.asked.append(Asked(request.method, request.raw_path, kind, answer.status, agent, signed))
         return answer
 
 
@@ -77,7 +81,7 @@ def error(status: int, code: str, headers: dict[str, str] | None = None) -> web.
 
 
 async def _refuse(request: web.Request) -> web.Response:
-    request["kind"] = "unknown"
+    request[KIND] = "unknown"
     return web.Response(status=UNKNOWN, text=f"the contract server does not know {request.method} {request.raw_path}")
 
 

@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from aiohttp import web
 
-from tests.fakes.product.desk import error
+from tests.fakes.product.desk import KIND, error
 
 Guard = Callable[[web.Request, str], web.Response | None]
 """(request, scope it needs) -> refusal, None = welcome."""
@@ -79,7 +79,7 @@ class TokenDesk:
 
     async def issue(self, request: web.Request) -> web.Response:
         """Answer the token service's one address."""
-        request["kind"] = "token"
+        request[KIND] = "token"
         pair = basic_pair(request)
         if pair and self.users.get(pair[0]) != pair[1]:
             return error(401, "UNAUTHORIZED", {"WWW-Authenticate": 'Basic realm="tokens"'})

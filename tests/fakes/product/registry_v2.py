@@ -11,7 +11,7 @@ from aiohttp import web
 from yarl import URL
 
 from shared.oci.digest import Digest
-from tests.fakes.product.desk import Desk, error
+from tests.fakes.product.desk import KIND, Desk, error
 from tests.fakes.product.guards import Guard, anybody
 from tests.support.generator import Estate
 from tests.support.generator_content import KINDS
@@ -83,11 +83,11 @@ class RegistryV2:
         ]
 
     async def _root(self, request: web.Request) -> web.Response:
-        request["kind"] = "challenge"
+        request[KIND] = "challenge"
         return self._guard(request, "") or web.json_response({})
 
     async def _catalog(self, request: web.Request) -> web.Response:
-        request["kind"] = "catalog"
+        request[KIND] = "catalog"
         if refusal := self._guard(request, "registry:catalog:*"):
             return refusal
         if not self._rules.catalog:
@@ -98,7 +98,7 @@ class RegistryV2:
         return self._page(request, "_catalog", "repositories", sorted(self._tags()), {})
 
     async def _list(self, request: web.Request) -> web.Response:
-        request["kind"] = "tags"
+        request[KIND] = "tags"
         name = request.match_info["name"]
         if refusal := self._refusal(request, name):
             return refusal
@@ -110,7 +110,7 @@ class RegistryV2:
         return self._page(request, f"{name}/tags/list", "tags", tags, {"name": name})
 
     async def _manifest(self, request: web.Request) -> web.Response:
-        request["kind"] = "head" if request.method == "HEAD" else "manifest"
+        request[KIND] = "head" if request.method == "HEAD" else "manifest"
         name, reference = request.match_info["name"], request.match_info["reference"]
         if request.method not in ("GET", "HEAD") or (request.method == "HEAD" and not self._rules.heads):
             return error(405, "UNSUPPORTED")
@@ -130,7 +130,7 @@ class RegistryV2:
         return web.Response(body=made.body, content_type=made.media_type, headers=headers)
 
     async def _blob(self, request: web.Request) -> web.Response:
-        request["kind"] = "config"
+        request[KIND] = "config"
         if refusal := self._refusal(request, request.match_info["name"]):
             return refusal
         body = self._estate.contents.blobs.get(Digest(request.match_info["digest"]))
