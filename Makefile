@@ -54,6 +54,10 @@ format: dev  ## Format the code and sort its imports
 bench: dev setup  ## Measure first and unchanged loads of a generated registry; takes minutes
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: product-costs
+product-costs: dev setup doctor  ## Count what loads of each product cost; write benchmarks/product-costs.json and the README's table
+	@$(BIN)/python -m benchmarks.product_costs
+
 .PHONY: doctor
 doctor: dev  ## Say which parts the tests need that are not here, and how to install them
 	@$(BIN)/python -m tests.support.prerequisites

@@ -29,7 +29,7 @@ storage: {{filesystem: {{rootdirectory: {folder}/data}}, maintenance: {{uploadpu
 http: {{addr: "127.0.0.1:{port}", secret: benchmark}}
 """
 
-_LINE: Final = re.compile(r'"GET (?P<path>/\S*) HTTP/[\d.]+" (?P<status>\d{3}) ')
+_LINE: Final = re.compile(r'"(?:GET|HEAD) (?P<path>/\S*) HTTP/[\d.]+" (?P<status>\d{3}) ')
 """A line of the access log, in Apache's combined format."""
 
 
