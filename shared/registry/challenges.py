@@ -21,7 +21,7 @@ class Challenge:
 def parse_challenges(headers: Iterable[str]) -> tuple[Challenge, ...]:
     """Return the challenges in order. Headers may repeat, hold several challenges, or be empty.
 
-    Forgiving where registries are careless: zot leaves the realm unquoted, Harbor sends an empty header.
+    Forgiving where registries are careless: some leave the realm unquoted, some send an empty header.
     Source: RFC 9110, WWW-Authenticate.
     """
     return tuple(challenge for header in headers for challenge in _parse(header))

@@ -11,6 +11,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import manifest_digest
 from shared.registry.answer import LISTING_BYTES, MANIFEST_BYTES, SMALL_BYTES, Answer, host_of
+from shared.registry.conditional import Condition, Way, head_digest
 from shared.registry.errors import (
     DigestMismatch,
     ManifestGone,
@@ -74,6 +75,16 @@ _BYTES: Final[Mapping[str, str]] = {"Accept-Encoding": "identity"}
 """Digests are of the bytes, so nothing on the way is to pack them."""
 
 
+def _manifest_path(repository: str, reference: str) -> str:
+    return f"{repository_path(repository)}/manifests/{tag_path(reference)}"
+
+
+def _wanted_manifest(repository: str, reference: str, more: Mapping[str, str]) -> _Wanted:
+    what = f"{repository}{'@' if isinstance(reference, Digest) else ':'}{reference}"
+    headers = {"Accept": _ACCEPT_MANIFESTS, **_BYTES, **more}
+    return _Wanted(pull_scope(repository), what, MANIFEST_BYTES, headers, _MANIFEST_GONE)
+
+
 class RegistryClient:
     """One Registry V2, as one revision of its connection says.
 
@@ -90,6 +101,7 @@ class RegistryClient:
         self._host: Final = host_of(self._base)
         self._sign_in: Final = session.sign_in(self._base)
         self._page_size = session.connection.page_size
+        self._condition: Final = Condition()
 
     async def ping(self) -> None:
         """Return when a registry answers there and lets us in."""
@@ -115,7 +127,7 @@ class RegistryClient:
         try:
             return await self._page(f"{repository_path(repository)}/tags/list", "tags", wanted, cursor)
         except RepositoryGone as error:
-            if cursor is not None:  # zot answers so, too, when the cursor's entry is gone
+            if cursor is not None:  # some registries answer so, too, when the cursor's entry is gone
                 raise cursor_lost(self._host) from error
             raise
 
@@ -126,19 +138,15 @@ class RegistryClient:
 
         Also raises ManifestGone, DigestMismatch.
         """
-        what = f"{repository}{'@' if isinstance(reference, Digest) else ':'}{reference}"
-        headers = {"Accept": _ACCEPT_MANIFESTS, **_BYTES}
-        if known:
-            headers["If-None-Match"] = f'"{known}"'
-        wanted = _Wanted(pull_scope(repository), what, MANIFEST_BYTES, headers, _MANIFEST_GONE)
-        answer = await self._get(f"{repository_path(repository)}/manifests/{tag_path(reference)}", wanted)
-        if known and answer.status == 304:
-            return Unchanged(known)
-        if answer.status != 200:
-            raise self._refusal(wanted, answer)
-        if answer.is_web_page():
-            raise answer.unusable(what, "a web page")
-        return self._checked(answer, what, reference)
+        if known is None:
+            return await self._manifest(repository, reference)
+        async with self._condition.way() as way:
+            if way is Way.HEAD and await self._head(repository, reference) == known:
+                return Unchanged(known)
+            fetched = await self._manifest(repository, reference, known if way is Way.IF_NONE_MATCH else None)
+            if way is Way.IF_NONE_MATCH and isinstance(fetched, FetchedManifest) and fetched.digest == known:
+                self._condition.not_honoured(way)
+            return fetched
 
     async def config(self, repository: str, digest: Digest) -> bytes:
         """Return a config blob. Also raises DigestMismatch."""
@@ -149,6 +157,28 @@ class RegistryClient:
         if Digest.of(answer.body) != digest:
             raise self._mismatch(wanted.what)
         return answer.body
+
+    async def _manifest(
+        self, repository: str, reference: str, unless: Digest | None = None
+    ) -> FetchedManifest | Unchanged:
+        wanted = _wanted_manifest(repository, reference, {"If-None-Match": f'"{unless}"'} if unless else {})
+        answer = await self._ask("GET", _manifest_path(repository, reference), wanted)
+        if unless and answer.status == 304:
+            return Unchanged(unless)
+        if answer.status != 200:
+            raise self._refusal(wanted, answer)
+        if answer.is_web_page():
+            raise answer.unusable(wanted.what, "a web page")
+        return self._checked(answer, wanted.what, reference)
+
+    async def _head(self, repository: str, reference: str) -> Digest | None:
+        """Return the digest that a HEAD tells, None for whatever else it comes to: a GET finds out what that is."""
+        wanted = _wanted_manifest(repository, reference, {})
+        answer = await self._ask("HEAD", _manifest_path(repository, reference), wanted)
+        digest = head_digest(answer) if answer.status == 200 else None
+        if digest is None and answer.status in (200, 405, 501):
+            self._condition.not_honoured(Way.HEAD)
+        return digest
 
     async def _page(self, path: str, field: str, wanted: _Wanted, cursor: str | None) -> Page:
         at = Cursor.parse(cursor) if cursor is not None else None
@@ -169,7 +199,7 @@ class RegistryClient:
             if not (answer.status == 400 and size > 1 and "PAGINATION_NUMBER_INVALID" in answer.codes()):
                 break
             self._page_size = min(self._page_size, size // 2)
-        if answer.status == 400 and start:  # Harbor, when the cursor's entry is gone
+        if answer.status == 400 and start:  # some registries, when the cursor's entry is gone
             raise cursor_lost(self._host)
         if answer.status != 200:
             raise self._refusal(wanted, answer)
@@ -178,13 +208,16 @@ class RegistryClient:
     def _names(self, answer: Answer, field: str, what: str) -> tuple[str, ...]:
         document = answer.json(what)
         names = document.get(field, 0) if isinstance(document, dict) else 0
-        if names is None:  # GitLab, for a repository without tags
+        if names is None:  # some registries, for a repository without tags
             return ()
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise answer.unusable(what, f"JSON without a list of {field}")
         return check_names(self._host, names)
 
     async def _get(self, path: str, wanted: _Wanted, query: Sequence[Start] = ()) -> Answer:
+        return await self._ask("GET", path, wanted, query)
+
+    async def _ask(self, method: str, path: str, wanted: _Wanted, query: Sequence[Start] = ()) -> Answer:
         url = httpx.URL(f"{self._base}{path}")
         if query:
             url = url.copy_merge_params(httpx.QueryParams(list(query)))
@@ -196,7 +229,7 @@ class RegistryClient:
             return await follow(hop, url, headers)
 
         async def hop(to: httpx.URL, headers: Mapping[str, str]) -> Answer:
-            return await self._session.sender.ask("GET", to, headers, wanted.limit)
+            return await self._session.sender.ask(method, to, headers, wanted.limit)
 
         return await self._sign_in.ask(wanted.scope, wanted.what, signed)
 

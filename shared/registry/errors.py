@@ -110,8 +110,8 @@ def sign_in_rejected(host: str) -> SignInRejected:
 
 def sign_in_locked(host: str) -> SignInRejected:
     return SignInRejected(
-        f"{host} has locked this account out after failed sign-ins. Wait until the lock ends (a quarter of an hour "
-        "on Nexus), make sure of the password, then save the connection again.",
+        f"{host} has locked this account out after failed sign-ins. Wait until the lock ends (often a quarter of "
+        "an hour), make sure of the password, then save the connection again.",
         reason="sign_in_locked",
     )
 

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 LOCKED_OUT: Final = b"authentication attempts"
-"""In Nexus's 429 to a locked account; each further try would make the lock longer."""
+"""In the 429 that some registries give to a locked account; each further try would make the lock longer."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class SignIn:
     """Signs the requests of one registry.
 
     Basic is shown from the first request on; Bearer starts with a challenge. Either learns the other where the
-    registry asks for it: Harbor wants Basic for its catalog and tokens for the rest. An answer of 401 is met once.
+    registry asks for it: some want Basic for the catalog and tokens for the rest. An answer of 401 is met once.
     """
 
     def __init__(self, registry: httpx.URL, auth: AuthType, credentials: Credentials | None, tokens: Tokens) -> None:

@@ -127,7 +127,7 @@ def _error(answer: Answer, scope: str) -> TallymanError:
 
 
 def _read(answer: Answer) -> tuple[str, float]:
-    """Return the token and its lifetime in seconds. Harbor gives both fields, one of them empty."""
+    """Return the token and its lifetime in seconds. Some services give both fields, one of them empty."""
     document = answer.json("a token")
     fields = document if isinstance(document, dict) else {}
     text = fields.get("token") or fields.get("access_token")

@@ -1,0 +1,1 @@
+"""No server: `auto` recognises those of the other rows."""
