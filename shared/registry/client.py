@@ -141,12 +141,21 @@ class RegistryClient:
         if known is None:
             return await self._manifest(repository, reference)
         async with self._condition.way() as way:
-            if way is Way.HEAD and await self._head(repository, reference) == known:
+            if way is Way.HEAD and await self.head(repository, reference) == known:
                 return Unchanged(known)
             fetched = await self._manifest(repository, reference, known if way is Way.IF_NONE_MATCH else None)
             if way is Way.IF_NONE_MATCH and isinstance(fetched, FetchedManifest) and fetched.digest == known:
                 self._condition.not_honoured(way)
             return fetched
+
+    async def head(self, repository: str, reference: str) -> Digest | None:
+        """Return the digest that a HEAD tells, None for whatever else it comes to: a GET finds out what that is."""
+        wanted = _wanted_manifest(repository, reference, {})
+        answer = await self._ask("HEAD", _manifest_path(repository, reference), wanted)
+        digest = head_digest(answer) if answer.status == 200 else None
+        if digest is None and answer.status in (200, 405, 501):
+            self._condition.not_honoured(Way.HEAD)
+        return digest
 
     async def config(self, repository: str, digest: Digest) -> bytes:
         """Return a config blob. Also raises DigestMismatch."""
@@ -170,15 +179,6 @@ class RegistryClient:
         if answer.is_web_page():
             raise answer.unusable(wanted.what, "a web page")
         return self._checked(answer, wanted.what, reference)
-
-    async def _head(self, repository: str, reference: str) -> Digest | None:
-        """Return the digest that a HEAD tells, None for whatever else it comes to: a GET finds out what that is."""
-        wanted = _wanted_manifest(repository, reference, {})
-        answer = await self._ask("HEAD", _manifest_path(repository, reference), wanted)
-        digest = head_digest(answer) if answer.status == 200 else None
-        if digest is None and answer.status in (200, 405, 501):
-            self._condition.not_honoured(Way.HEAD)
-        return digest
 
     async def _page(self, path: str, field: str, wanted: _Wanted, cursor: str | None) -> Page:
         at = Cursor.parse(cursor) if cursor is not None else None

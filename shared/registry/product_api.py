@@ -1,9 +1,10 @@
 """A product's own API beside Registry V2: JSON over HTTP, signed with the connection's credentials."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import httpx
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from shared.errors import PermanentError, TallymanError
 from shared.registry.answer import LISTING_BYTES, Answer, host_of
@@ -13,11 +14,34 @@ from shared.registry.redirects import follow
 from shared.registry.session import Session
 from shared.registry.user_agent import USER_AGENT
 
+T = TypeVar("T")
+
 _MISSING: Final = frozenset({404, 405, 501})
 
 
 class ApiMissing(PermanentError):
-    """The product does not offer this here: an older version, another product, or a path that a proxy keeps back."""
+    """The product does not offer this here: an older version, another product, or a path that a proxy keeps back.
+
+    codes: of the answer's error JSON, by which a product says that a thing does not exist, rather than an API.
+    """
+
+    def __init__(self, sentence: str, codes: frozenset[str]) -> None:
+        super().__init__(sentence, reason="api_missing")
+        self.codes: Final = codes
+
+
+class Part(BaseModel):
+    """Base of what is read of a product's JSON: frozen, no type is converted, what we do not use is not looked at."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+def read_as(kind: TypeAdapter[T], answer: Answer, what: str) -> T:
+    """Return the body as JSON of this kind. Raises AnswerUnusable for any other."""
+    try:
+        return kind.validate_json(answer.body)
+    except ValidationError:
+        raise answer.unusable(what, "JSON of another shape than its API promises") from None
 
 
 class ProductApi:
@@ -34,7 +58,7 @@ class ProductApi:
     def __init__(self, session: Session, base: str, *, as_token: bool = False, rejects: bool = True) -> None:
         self._session: Final = session
         self._base: Final = base
-        self._host: Final = host_of(httpx.URL(base))
+        self.host: Final = host_of(httpx.URL(base))
         self._as_token: Final = as_token
         self._rejects: Final = rejects
 
@@ -74,7 +98,7 @@ class ProductApi:
         if answer.status != 200:
             raise self._refusal(answer, what)
         if answer.is_web_page():
-            raise web_page(self._host, what)
+            raise web_page(self.host, what)
         return answer
 
     def _judge(self, answer: Answer) -> Verdict:
@@ -85,7 +109,7 @@ class ProductApi:
 
     def _refusal(self, answer: Answer, what: str) -> TallymanError:
         if answer.status in _MISSING:
-            return ApiMissing(f"{self._host} does not offer {what} (status {answer.status}).", reason="api_missing")
+            return ApiMissing(f"{self.host} does not offer {what} (status {answer.status}).", answer.codes())
         if answer.status == 401:
-            return forbidden(self._host, what) if self._session.credentials else credentials_needed(self._host, what)
-        return status_error(self._host, what, answer.status)
+            return forbidden(self.host, what) if self._session.credentials else credentials_needed(self.host, what)
+        return status_error(self.host, what, answer.status)

@@ -52,7 +52,7 @@ class TokenDesk:
 
     path: where on the server it answers.  service: its name.
     grants: (user name or None for a guest, scope) -> whether the token is good for that scope. As real services do, a
-    token is issued all the same.
+    token is issued all the same.  wrong_is_guest: a wrong password is not refused, but gets a guest's token.
     """
 
     path: str
@@ -60,6 +60,7 @@ class TokenDesk:
     grants: Callable[[str | None, str], bool] = lambda username, scope: username is not None
     users: Mapping[str, str] = field(default_factory=lambda: {USERNAME: PASSWORD})
     lifetime_seconds: int = 300
+    wrong_is_guest: bool = False
     tokens: dict[str, tuple[str | None, frozenset[str]]] = field(default_factory=dict)
 
     def expire(self) -> None:
@@ -82,7 +83,10 @@ class TokenDesk:
         request[KIND] = "token"
         pair = basic_pair(request)
         if pair and self.users.get(pair[0]) != pair[1]:
-            return error(401, "UNAUTHORIZED", {"WWW-Authenticate": 'Basic realm="tokens"'})
+            if self.wrong_is_guest:
+                pair = None
+            else:
+                return error(401, "UNAUTHORIZED", {"WWW-Authenticate": 'Basic realm="tokens"'})
         scopes = frozenset(part for scope in request.query.getall("scope", []) for part in scope.split())
         token = token_hex(16)
         self.tokens[token] = (pair[0] if pair else None, scopes)

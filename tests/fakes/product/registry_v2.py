@@ -50,6 +50,7 @@ class RegistryV2:
 
     tags: repository (as this V2 names it) -> tag -> digest, read anew at each request.
     full_name: this V2's name of a repository -> Tallyman's, by which the desk's faults go.
+    pulled: told of every manifest that goes out with a body, which products count as a pull.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class RegistryV2:
         tags: Callable[[], Tags] | None = None,
         full_name: Callable[[str], str] = lambda name: name,
         guard: Guard = anybody,
+        pulled: Callable[[str], None] = lambda what: None,
         rules: V2Rules = V2Rules(),  # frozen
     ) -> None:
         self._estate = estate
@@ -70,6 +72,7 @@ class RegistryV2:
         self._full_name = full_name
         self._guard = guard
         self._rules = rules
+        self._pulled = pulled
 
     def routes(self) -> list[web.RouteDef]:
         """The routes, most specific first."""
@@ -127,6 +130,8 @@ class RegistryV2:
             )
         if self._rules.conditional and request.headers.get("If-None-Match", "").strip('"') == digest:
             return web.Response(status=304)
+        if request.method == "GET":
+            self._pulled(f"{name}@{digest}")
         return web.Response(body=made.body, content_type=made.media_type, headers=headers)
 
     async def _blob(self, request: web.Request) -> web.Response:

@@ -33,7 +33,7 @@ class ProductServer:
 
     url: the connection's host.  connection: its other settings (type, auth_type…).
     name_of: the estate's name of a repository -> Tallyman's, which is what `desk.forbidden` and `desk.broken` hold.
-    expire_tokens: makes every token issued so far worthless.
+    expire_tokens: makes every token issued so far worthless.  pulls: manifests that the product counts as pulled.
     """
 
     url: str
@@ -45,6 +45,7 @@ class ProductServer:
     name_of: Callable[[str], str] = lambda name: name
     expire_tokens: Callable[[], None] = _nothing
     tells: Tells = Tells()
+    pulls: list[str] = field(default_factory=list)
 
 
 OpensServer = Callable[[Estate], AbstractAsyncContextManager[ProductServer]]

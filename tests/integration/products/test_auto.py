@@ -22,14 +22,17 @@ def estate() -> Estate:
 
 @pytest.mark.parametrize("name", sorted(servers().keys() - {"gitflic"}))
 async def test_each_product_is_recognised_by_a_guest_and_read_like_its_own_type(estate: Estate, name: str) -> None:
-    async with servers()[name](estate) as server:
-        async with open_dialect_of(server) as own, open_dialect_of(server, type="auto") as auto:
-            found = await auto.found()  # type: ignore[attr-defined]
-            assert found.product == server.connection["type"]
-            assert not any(asked.signed for asked in server.desk.asked)
-            plan = await auto.plan(SIZE)
-            assert (plan.product, plan.why) == ((await own.plan(SIZE)).product, found.why)
-            assert await names_of(auto) == await names_of(own)
+    async with (
+        servers()[name](estate) as server,
+        open_dialect_of(server) as own,
+        open_dialect_of(server, type="auto") as auto,
+    ):
+        found = await auto.found()  # type: ignore[attr-defined]
+        assert found.product == server.connection["type"]
+        assert not any(asked.signed for asked in server.desk.asked)
+        plan = await auto.plan(SIZE)
+        assert (plan.product, plan.why) == ((await own.plan(SIZE)).product, found.why)
+        assert await names_of(auto) == await names_of(own)
 
 
 async def test_it_is_found_out_once(estate: Estate) -> None:

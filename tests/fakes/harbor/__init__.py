@@ -1,0 +1,1 @@
+"""Harbor: its API of projects, repositories and artifacts, and its Registry V2."""
