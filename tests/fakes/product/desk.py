@@ -32,13 +32,14 @@ class Desk:
     """What a test asks of a server, and what it told.
 
     forbidden: repositories (in Tallyman's names) that this account may not read.  broken: those that answer 500.
-    limited: so many of the next requests get 429.
+    limited: so many of the next requests get 429.  headers: that every answer has.
     """
 
     asked: list[Asked] = field(default_factory=list)
     forbidden: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     limited: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
 
     def counts(self) -> Counter[str]:
         """The requests since the start or the last `reset`, by kind."""
@@ -65,6 +66,7 @@ class Desk:
             answer: web.StreamResponse = web.Response(status=429, headers={"Retry-After": "0"})
         else:
             answer = await handler(request)
+        answer.headers.update(self.headers)
         kind = "challenge" if answer.status == 401 else request.get(KIND, "api")
         if kind == "manifest" and answer.status == 304:
             kind = "unchanged"
