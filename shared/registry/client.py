@@ -11,7 +11,7 @@ from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import manifest_digest
 from shared.registry.answer import LISTING_BYTES, MANIFEST_BYTES, SMALL_BYTES, Answer, host_of
-from shared.registry.conditional import Condition, Way, head_digest
+from shared.registry.conditional import Way, head_digest
 from shared.registry.errors import (
     DigestMismatch,
     ManifestGone,
@@ -89,19 +89,19 @@ class RegistryClient:
     """One Registry V2, as one revision of its connection says.
 
     base: where it lies, up to and with `/v2/`; some products have many on one host, each below a path of its own.
+    pages: False asks for whole listings, where a registry's pages cannot be trusted.
 
     Every method raises SignInRejected, CredentialsNeeded, Forbidden, NotARegistry, AnswerUnusable, BodyTooLarge,
     RedirectRefused, TokenServiceRefused, CertificateRefused, RequestRefused (PermanentError all), and, with the
     attempts spent, RegistryUnreachable, RegistryUnavailable, RateLimited (SpentError).
     """
 
-    def __init__(self, session: Session, base: str) -> None:
+    def __init__(self, session: Session, base: str, *, pages: bool = True) -> None:
         self._session: Final = session
         self._base: Final = httpx.URL(base)
         self._host: Final = host_of(self._base)
         self._sign_in: Final = session.sign_in(self._base)
-        self._page_size = session.connection.page_size
-        self._condition: Final = Condition()
+        self._page_size = session.connection.page_size if pages else None
 
     async def ping(self) -> None:
         """Return when a registry answers there and lets us in."""
@@ -140,13 +140,10 @@ class RegistryClient:
         """
         if known is None:
             return await self._manifest(repository, reference)
-        async with self._condition.way() as way:
+        async with self._session.condition.way() as way:
             if way is Way.HEAD and await self.head(repository, reference) == known:
                 return Unchanged(known)
-            fetched = await self._manifest(repository, reference, known if way is Way.IF_NONE_MATCH else None)
-            if way is Way.IF_NONE_MATCH and isinstance(fetched, FetchedManifest) and fetched.digest == known:
-                self._condition.not_honoured(way)
-            return fetched
+            return await self._manifest(repository, reference, known if way is Way.IF_NONE_MATCH else None)
 
     async def head(self, repository: str, reference: str) -> Digest | None:
         """Return the digest that a HEAD tells, None for whatever else it comes to: a GET finds out what that is."""
@@ -154,7 +151,7 @@ class RegistryClient:
         answer = await self._ask("HEAD", _manifest_path(repository, reference), wanted)
         digest = head_digest(answer) if answer.status == 200 else None
         if digest is None and answer.status in (200, 405, 501):
-            self._condition.not_honoured(Way.HEAD)
+            self._session.condition.not_honoured(Way.HEAD)
         return digest
 
     async def config(self, repository: str, digest: Digest) -> bytes:
@@ -178,7 +175,9 @@ class RegistryClient:
             raise self._refusal(wanted, answer)
         if answer.is_web_page():
             raise answer.unusable(wanted.what, "a web page")
-        return self._checked(answer, wanted.what, reference)
+        fetched = self._checked(answer, wanted.what, reference)
+        self._session.condition.learn(answer, fetched.digest, unless)
+        return fetched
 
     async def _page(self, path: str, field: str, wanted: _Wanted, cursor: str | None) -> Page:
         at = Cursor.parse(cursor) if cursor is not None else None
@@ -195,10 +194,12 @@ class RegistryClient:
         """Return the names of a page and the link to the next; asks for smaller pages where the registry wants it."""
         while True:
             size = self._page_size
-            answer = await self._get(path, wanted, [("n", str(size)), *([start] if start else [])])
-            if not (answer.status == 400 and size > 1 and "PAGINATION_NUMBER_INVALID" in answer.codes()):
+            query = [("n", str(size))] if size else []
+            answer = await self._get(path, wanted, [*query, *([start] if start else [])])
+            too_large = answer.status == 400 and "PAGINATION_NUMBER_INVALID" in answer.codes()
+            if not (too_large and size and size > 1):
                 break
-            self._page_size = min(self._page_size, size // 2)
+            self._page_size = min(self._page_size or size, size // 2)
         if answer.status == 400 and start:  # some registries, when the cursor's entry is gone
             raise cursor_lost(self._host)
         if answer.status != 200:

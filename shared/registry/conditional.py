@@ -47,6 +47,16 @@ class Condition:
             finally:
                 self._tried = True
 
+    def learn(self, answer: Answer, digest: Digest, unless: Digest | None) -> None:
+        """Take from a manifest that came with its body whether a condition on its digest could have spared it.
+
+        unless: the digest it was asked on condition of. Without an entity tag that is the digest there is nothing to
+        compare a condition with. Source: RFC 9110, If-None-Match; Distribution tags manifests by their digests.
+        """
+        tag = answer.headers.get("etag", "").removeprefix("W/").strip('"')
+        if digest == unless or tag != digest:
+            self.not_honoured(Way.IF_NONE_MATCH)
+
     def not_honoured(self, way: Way) -> None:
         """Use the next way from now on; who was under way with the same one finds out nothing new."""
         if self._way is way:

@@ -29,11 +29,10 @@ from shared.registry.names import check_names
 from shared.registry.plan import Plan, Size, Step, pages
 from shared.registry.product_api import ApiMissing, Part, ProductApi, read_as
 from shared.registry.session import Session
+from shared.registry.shelves import SIGN_OF_LIFE, Shelves, catalog, nothing_visible, unread
 
 _NAME: Final = "Sonatype Nexus Repository"
 _API: Final = "/service/rest/v1"
-_SIGN_OF_LIFE: Final = 20
-"""Answers after which a long reading says that it goes on."""
 _UNKNOWN: Final = frozenset({"", "unknown"})
 
 
@@ -140,7 +139,7 @@ class Nexus:
         self._session: Final = session
         self._api: Final = ProductApi(session, session.connection.host + _API)
         self._own: Final = RegistryClient(session, f"{session.connection.host}/v2/")
-        self._clients: Final[dict[str, RegistryClient]] = {}
+        self._shelves: Final = Shelves(session, lambda shelf: f"{session.connection.host}/repository/{shelf}/v2/")
         self._one: Final = asyncio.Lock()
         self._is_server: bool | None = None
         self._may_see_members = True
@@ -149,7 +148,7 @@ class Nexus:
         """Yield shelf by shelf; one that cannot be read is told, and the others are read all the same."""
         shelves = None if cursor is not None else await self._docker_repositories()
         if shelves is None:
-            async for page in _catalog(self._own, cursor, ""):
+            async for page in catalog(self._own, cursor):
                 yield page
             return
         read = [shelf for shelf in shelves if shelf.type != "group"]
@@ -161,8 +160,7 @@ class Nexus:
             except SignInRejected:
                 raise
             except TallymanError as error:
-                failure = Failure(what=shelf.name, reason=error.reason, detail=str(error))
-                yield RepositoriesPage(failures=(failure,))
+                yield unread(shelf.name, error)
 
     async def tags(self, repository: str, cursor: str | None = None) -> TagsPage:
         """Return one page of the tags of shelf/image, by Registry V2."""
@@ -223,12 +221,7 @@ class Nexus:
         shelves = [repository for repository in every if repository.format == "docker"]
         check_names(self._api.host, (shelf.name for shelf in shelves))
         if not shelves:
-            who = "this account" if self._session.credentials else "guests"
-            raise PermanentError(
-                f"{self._api.host} shows {who} no docker repository. Give the connection an account that may browse "
-                "and read them.",
-                reason="nothing_visible",
-            )
+            raise nothing_visible(self._api.host, signed_in=self._session.credentials is not None)
         return shelves
 
     async def _answers_as_server(self) -> bool:
@@ -271,7 +264,7 @@ class Nexus:
             try:
                 page = await self._page(name, token)
             except (Forbidden, ApiMissing):
-                async for told in _catalog(self._client(name), None, f"{name}/"):
+                async for told in catalog(self._shelves.client(name), shelf=name):
                     yield told
                 return
             for component in page.items:
@@ -281,7 +274,7 @@ class Nexus:
             if page.continuation == token or number >= self._session.most_pages:
                 raise CursorStuck(f"{self._api.host} does not come to the end of {name}.", reason="cursor_stuck")
             token = page.continuation
-            if number % _SIGN_OF_LIFE == 0:
+            if number % SIGN_OF_LIFE == 0:
                 yield RepositoriesPage()
         yield RepositoriesPage(listings=shelf.listings(self._api.host))
 
@@ -296,25 +289,7 @@ class Nexus:
             await self._docker_repositories()
         if not self._is_server:
             return self._own, repository
-        shelf, _, image = repository.partition("/")
-        return self._client(shelf), image
-
-    def _client(self, shelf: str) -> RegistryClient:
-        if shelf not in self._clients:
-            base = f"{self._session.connection.host}/repository/{shelf}/v2/"
-            self._clients[shelf] = RegistryClient(self._session, base)
-        return self._clients[shelf]
-
-
-async def _catalog(client: RegistryClient, cursor: str | None, prefix: str) -> AsyncGenerator[RepositoriesPage, None]:
-    """Yield the catalog of one Registry V2.  prefix: of the names; with one, the reading cannot be cut."""
-    while True:
-        page = await client.catalog(cursor)
-        cursor = page.cursor
-        names = tuple(f"{prefix}{name}" for name in page.names)
-        yield RepositoriesPage(names=names, cursor=None if prefix else cursor)
-        if cursor is None:
-            return
+        return self._shelves.placed(repository)
 
 
 def _digest(asset: _Asset) -> Digest | None:

@@ -5,6 +5,7 @@ Source: OCI distribution-spec; Distribution, registry/handlers (catalog.go, tags
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Literal
 
 from aiohttp import web
@@ -29,7 +30,8 @@ class V2Rules:
     catalog: whether there is one, and its scope.  most_names: a larger n is refused with PAGINATION_NUMBER_INVALID.
     most_tags: a larger n is cut down to it.  without_n: entries on a page where no n is given; 0 = all.
     empty: what a repository without tags answers.  unknown_last: what a cursor whose entry is gone answers.
-    conditional: whether If-None-Match is honoured.  digest_header: what tells the digest, "" = nothing does.
+    conditional: whether If-None-Match is honoured, and the entity tag is the digest.  digest_header: what tells the digest, "" = nothing does.
+    offsets: `last` is the number of entries before the page.
     link: makes the Link header's target, from the path below the base and the query.
     """
 
@@ -42,6 +44,7 @@ class V2Rules:
     conditional: bool = True
     heads: bool = True
     digest_header: str = "Docker-Content-Digest"
+    offsets: bool = False
     link: Callable[[str, dict[str, str]], str] | None = None
 
 
@@ -123,7 +126,7 @@ class RegistryV2:
         made = self._estate.manifests.get(Digest(digest)) if digest.startswith("sha256:") else None
         if made is None or made.media_type not in request.headers.get("Accept", ""):
             return error(404, "MANIFEST_UNKNOWN")
-        headers = {"ETag": f'"{digest}"'}
+        headers = {"ETag": f'"{digest if self._rules.conditional else sha1(made.body).hexdigest()}"'}
         if self._rules.digest_header:
             headers[self._rules.digest_header] = digest.removeprefix(
                 "" if self._rules.digest_header.startswith("Docker") else "sha256:"
@@ -155,14 +158,15 @@ class RegistryV2:
         last = request.query.get("last")
         if last is not None and last not in entries and self._rules.unknown_last == "400":
             return error(400, "UNKNOWN")
-        left = [entry for entry in entries if last is None or entry > last]
+        start = int(last or 0) if self._rules.offsets else 0
+        left = entries[start:] if self._rules.offsets else [e for e in entries if last is None or e > last]
         size = int(request.query.get("n", self._rules.without_n)) or len(left)
         if field == "tags":
             size = min(size, self._rules.most_tags)
         page = left[:size]
         headers = {}
         if len(left) > size:
-            query = {"last": page[-1], "n": str(size)}
+            query = {"last": str(start + size) if self._rules.offsets else page[-1], "n": str(size)}
             target = self._rules.link(path, query) if self._rules.link else self._target(path, query)
             headers["Link"] = f'<{target}>; rel="next"'
         return web.json_response({**more, field: page}, headers=headers)

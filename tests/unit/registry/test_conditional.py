@@ -62,3 +62,23 @@ async def test_the_first_goes_alone_and_those_after_it_side_by_side() -> None:
 def test_a_digest_is_read_from_either_header(headers: dict[str, str], digest: Digest | None) -> None:
     answer = Answer(httpx.URL("https://registry.test/v2/"), 200, httpx.Headers(headers), b"")
     assert head_digest(answer) == digest
+
+
+@pytest.mark.parametrize(
+    ("etag", "unless", "way"),
+    [
+        (f'"{DIGEST}"', None, Way.IF_NONE_MATCH),
+        (f'W/"{DIGEST}"', None, Way.IF_NONE_MATCH),
+        ('"another"', None, Way.HEAD),
+        ("", None, Way.HEAD),
+        (f'"{DIGEST}"', Digest.of(b"another"), Way.IF_NONE_MATCH),
+        (f'"{DIGEST}"', DIGEST, Way.HEAD),
+    ],
+)
+async def test_an_answer_with_a_body_tells_whether_a_condition_would_have_spared_it(
+    etag: str, unless: Digest | None, way: Way
+) -> None:
+    condition = Condition()
+    headers = httpx.Headers({"ETag": etag} if etag else {})
+    condition.learn(Answer(httpx.URL("https://registry.test/v2/"), 200, headers, b"x"), DIGEST, unless)
+    assert await way_of(condition) is way

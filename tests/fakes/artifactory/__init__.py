@@ -1,0 +1,1 @@
+"""JFrog Artifactory: its repositories, AQL over manifests' files, and a Registry V2 for each key."""
