@@ -1,7 +1,7 @@
 """Loads contract servers with the whole of Tallyman in one process, and shows what came of it."""
 
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Loader:
     """system: with its stages running."""
 
     system: System
+    _encrypted: dict[str, EncryptedSecret] = field(default_factory=dict)
 
     async def load(self, server: ProductServer, **settings: Any) -> Outcome:
         """Load the server whole, under a name of its own."""
@@ -51,8 +52,10 @@ class Loader:
         return await load(self.system.settings, topic, server.url, wanted, allow_empty=False, tell=_unseen)
 
     def encrypted(self, password: str) -> EncryptedSecret:
-        """The password as a connection keeps it."""
-        return Secrets.of(self.system.settings).encrypt(SecretStr(password))
+        """The password as a connection keeps it: each time the same, so that the connection is not edited."""
+        if password not in self._encrypted:
+            self._encrypted[password] = Secrets.of(self.system.settings).encrypt(SecretStr(password))
+        return self._encrypted[password]
 
     async def rows(self, view: str, server: ProductServer, order: str) -> list[Row]:
         """The rows of a public view that are about the server."""

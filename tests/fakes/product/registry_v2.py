@@ -30,7 +30,8 @@ class V2Rules:
     catalog: whether there is one, and its scope.  most_names: a larger n is refused with PAGINATION_NUMBER_INVALID.
     most_tags: a larger n is cut down to it.  without_n: entries on a page where no n is given; 0 = all.
     empty: what a repository without tags answers.  unknown_last: what a cursor whose entry is gone answers.
-    conditional: whether If-None-Match is honoured, and the entity tag is the digest.  digest_header: what tells the digest, "" = nothing does.
+    conditional: whether If-None-Match is honoured, and the entity tag is the digest.
+    digest_header: what tells the digest, "" = nothing does.
     offsets: `last` is the number of entries before the page.
     link: makes the Link header's target, from the path below the base and the query.
     """
