@@ -26,7 +26,7 @@ from shared.store.rows import ConfigRow
 class ReadsManifests(Protocol):
     """The manifester's part of a dialect (`shared.registry.dialect`)."""
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]: ...
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]: ...
 
     async def manifest(
         self, repository: str, reference: str, known: Digest | None = None
@@ -116,7 +116,7 @@ class PageReader:
         """Return what the tag points to. Raises ManifestGone where the registry denies twice to have it."""
         if known is not None and tag.digest == known:
             return SeenTag(known)
-        if tag.digest and (told := family_of(tag.digest, self._told) or await self._image(tag.name)):
+        if tag.digest and (told := family_of(tag.digest, self._told) or await self._image(tag)):
             return SeenTag(told[0].digest, told=() if told[0].digest == known else told)
         try:
             answer = await self._manifest(tag.digest or tag.name, known)
@@ -169,7 +169,7 @@ class PageReader:
     def _told(self) -> Mapping[Digest, ObservedManifest]:
         return {manifest.digest: manifest for manifest in self.page.told}
 
-    async def _image(self, tag: str) -> tuple[ObservedManifest, ...]:
+    async def _image(self, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         async with self.turns:
             return await self.client.image(self.page.repository, tag)
 

@@ -8,11 +8,13 @@ from shared.oci.digest import Digest
 class FoundTag(Shape):
     """A tag, with its digest where the listing told it already.
 
+    media_type: of its manifest, where told.
     created: when the product says that it was pushed, where it says so; orders the tags of a repository by age.
     """
 
     name: Name
     digest: Digest | None = None
+    media_type: str | None = None
     created: Moment | None = None
 
 

@@ -131,6 +131,17 @@ class RegistryClient:
                 raise cursor_lost(self._host) from error
             raise
 
+    async def told(self, path: str, repository: str, what: str, query: Sequence[Start] = ()) -> Answer:
+        """Return the answer of status 200 to a question of the product's own about a repository, below the base.
+
+        Also raises RepositoryGone; NotARegistry where that question is not known.
+        """
+        wanted = _Wanted(pull_scope(repository), what, LISTING_BYTES, _JSON, _REPOSITORY_GONE)
+        answer = await self._get(path, wanted, query)
+        if answer.status != 200:
+            raise self._refusal(wanted, answer)
+        return answer
+
     async def manifest(
         self, repository: str, reference: str, known: Digest | None = None
     ) -> FetchedManifest | Unchanged:

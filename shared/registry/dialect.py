@@ -68,7 +68,7 @@ class Dialect(Protocol):
     async def tags(self, repository: str, cursor: str | None = None) -> TagsPage:
         """Return one page of a repository's tags. Also raises RepositoryGone, CursorLost, CursorStuck, BadName."""
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         """Return what the product tells of the manifest behind a tag, itself first; () = read the manifest."""
 
     async def manifest(

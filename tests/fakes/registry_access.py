@@ -98,10 +98,10 @@ class FakeRegistry:
         page = self._page(sorted(self.held[repository]), cursor)
         return TagsPage(tuple(FoundTag(name=name) for name in page.names), page.cursor)
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
-        if tag in self.facts:
-            self._ask(f"image {tag}")
-        return self.facts.get(tag, ())
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
+        if tag.name in self.facts:
+            self._ask(f"image {tag.name}")
+        return self.facts.get(tag.name, ())
 
     async def manifest(
         self, repository: str, reference: str, known: Digest | None = None

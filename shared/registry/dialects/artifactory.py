@@ -117,7 +117,7 @@ class Artifactory:
             page = await self._whole(repository.partition("/")[0]).tags(image)
         return TagsPage(tuple(FoundTag(name=name) for name in page.names), page.cursor)
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         return ()
 
     async def manifest(

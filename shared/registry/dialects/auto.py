@@ -12,6 +12,7 @@ import httpx
 from shared.errors import PermanentError
 from shared.messages.connection_changed import BEARER_ONLY, AuthType, RegistryType
 from shared.messages.images_observed import ObservedManifest
+from shared.messages.tags_found import FoundTag
 from shared.observability.logs import Log
 from shared.oci.digest import Digest
 from shared.registry.answer import SMALL_BYTES, Answer
@@ -61,7 +62,7 @@ class Auto:
     async def tags(self, repository: str, cursor: str | None = None) -> TagsPage:
         return await (await self._dialect()).tags(repository, cursor)
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         return await (await self._dialect()).image(repository, tag)
 
     async def manifest(

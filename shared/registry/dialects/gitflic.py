@@ -12,6 +12,7 @@ from typing import Final
 
 from shared.errors import PermanentError
 from shared.messages.images_observed import ObservedManifest
+from shared.messages.tags_found import FoundTag
 from shared.oci.digest import Digest
 from shared.registry.client import FetchedManifest, Unchanged
 from shared.registry.dialect import RepositoriesPage, Signs, TagsPage
@@ -65,7 +66,7 @@ class GitFlic:
     async def tags(self, repository: str, cursor: str | None = None) -> TagsPage:
         return await self._plain.tags(repository, cursor)
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         return ()
 
     async def manifest(

@@ -140,17 +140,17 @@ class Harbor:
         check_names(self._api.host, (tag.name for tag in tags))
         return TagsPage(tags, told=tuple(_facts(found)))
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         """Return nothing more than the listing told; raises ManifestGone for a signature that has no tag.
 
         Harbor shows a signature as an accessory, whether it was pushed under cosign's tag or refers to its subject
         without one. A HEAD tells, and is no pull.
         """
-        if tag.startswith("sha256-") and tag.endswith(".sig"):
+        if tag.name.startswith("sha256-") and tag.name.endswith(".sig"):
             for _ in range(2):
-                if await self._client.head(repository, tag):
+                if await self._client.head(repository, tag.name):
                     return ()
-            raise ManifestGone(f"{self._api.host} has no tag {tag} in {repository}.", reason="manifest_gone")
+            raise ManifestGone(f"{self._api.host} has no tag {tag.name} in {repository}.", reason="manifest_gone")
         return ()
 
     async def manifest(

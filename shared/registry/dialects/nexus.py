@@ -168,7 +168,7 @@ class Nexus:
         page = await client.tags(image, cursor)
         return TagsPage(tuple(FoundTag(name=name) for name in page.names), page.cursor)
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         return ()
 
     async def manifest(

@@ -43,7 +43,7 @@ class V2:
         page = await self.client.tags(repository, cursor)
         return TagsPage(tuple(FoundTag(name=name) for name in page.names), page.cursor)
 
-    async def image(self, repository: str, tag: str) -> tuple[ObservedManifest, ...]:
+    async def image(self, repository: str, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         return ()
 
     async def manifest(

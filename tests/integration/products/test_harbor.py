@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from shared.messages.tags_found import FoundTag
 from shared.oci.digest import Digest
 from shared.registry.errors import CursorLost, Forbidden, ManifestGone, RepositoryGone, SignInRejected
 from tests.fakes.harbor.server import Harbor, harbor_name, harbor_server
@@ -100,9 +101,9 @@ async def test_a_signature_without_a_tag_is_gone(server: ProductServer, estate: 
     signed = next(tag for tags in estate.repositories.values() for tag in tags if tag.endswith(".sig"))
     repository = next(name for name, tags in estate.repositories.items() if signed in tags)
     async with open_dialect_of(server) as dialect:
-        assert await dialect.image(harbor_name(repository), signed) == ()
+        assert await dialect.image(harbor_name(repository), FoundTag(name=signed)) == ()
         with pytest.raises(ManifestGone):
-            await dialect.image(LARGEST, f"sha256-{'0' * 64}.sig")
+            await dialect.image(LARGEST, FoundTag(name=f"sha256-{'0' * 64}.sig"))
     assert server.pulls == []
 
 
