@@ -13,7 +13,7 @@ from benchmarks.distribution import Distribution, filled_registry
 from tests.fakes.product.desk import Desk
 from tests.fakes.product.registry_v2 import V2_KINDS
 from tests.fakes.product.server import ProductServer
-from tests.support.generator import generate
+from tests.support.generator import Estate, generate
 from tests.support.product_loading import Loader, servers
 
 REPOSITORIES, TAGS = 50, 1_000
@@ -83,12 +83,17 @@ async def opened(product: str) -> AsyncIterator[tuple[ProductServer, Counting]]:
     """Yield a filled server of the product, and what counts its requests."""
     if product == "v2":
         with filled_registry(REPOSITORIES, TAGS) as registry:
-            estate = generate(_SEED, REPOSITORIES, TAGS)
-            server = ProductServer(registry.url, Desk(), estate, {"type": "v2"}, username=None, password=None)
+            filled = generate(_SEED, REPOSITORIES, TAGS)
+            server = ProductServer(registry.url, Desk(), filled, {"type": "v2"}, username=None, password=None)
             yield server, _AccessLog(registry)
         return
-    async with servers()[product](generate(_SEED, REPOSITORIES, TAGS, V2_KINDS)) as server:
+    async with servers()[product](estate()) as server:
         yield server, server.desk
+
+
+def estate() -> Estate:
+    """What the contract servers are filled with."""
+    return generate(_SEED, REPOSITORIES, TAGS, V2_KINDS)
 
 
 async def cost_of(product: str, loader: Loader) -> ProductCost:
