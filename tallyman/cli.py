@@ -133,6 +133,21 @@ def load(
 
 
 @app.command()
+def plan(
+    name: Annotated[str, typer.Argument(help="The connection's name, or its host.")],
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+) -> None:
+    """Say which way a registry will be read, why, and how many requests that takes. Starts no scan.
+
+    It may ask the registry a few questions, to see which product it is.
+    """
+    from tallyman.commands import plan as command
+
+    _finish(command.plan(_settings(data), name, as_json=as_json))
+
+
+@app.command()
 def images(
     registry: Registry = None,
     repository: Repository = None,

@@ -51,11 +51,13 @@ async def _store(settings: Settings) -> AsyncIterator[Reads]:
     from services.opening import open_store  # the engine takes a second to import: only where no service answers
 
     async with open_store(settings) as store:
-        yield _Direct(store)
+        yield Direct(store)
 
 
 @dataclass(frozen=True)
-class _Direct:
+class Direct:
+    """The store itself, where this process has it."""
+
     store: "Store"
 
     @asynccontextmanager

@@ -1,6 +1,6 @@
 """How a registry will be read, in words for people and in numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -39,3 +39,16 @@ class Plan:
 def pages(things: int, each: int) -> int:
     """Return how many pages of `each` so many things fill, at least one."""
     return max(1, -(-things // each))
+
+
+def of_named(plan: Plan, names: int, tags: int) -> Plan:
+    """Return the plan for a connection that names its repositories itself: they are read one by one.
+
+    names: how many.  tags: of all of them.  What a product tells with its list of repositories is not told then.
+    """
+    lister, tagger, manifester = plan.steps
+    own = replace(lister, way="the connection's own list", why="it names its repositories", requests=0)
+    if tagger.requests == 0:
+        tagger = replace(tagger, way="a tag list of each", why="they are named one by one", requests=names)
+        manifester = replace(manifester, way="each tag, on condition", why="the lists tell no digests", requests=tags)
+    return replace(plan, steps=(own, tagger, manifester))
