@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from shared.messages.images_observed import ObservedManifest
 from shared.messages.model import Failure, Reading, ScanContext
@@ -10,7 +10,12 @@ from shared.messages.repository_found import TagsCursor
 from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.digest import Digest
 
+T = TypeVar("T")
+
 TAGS_PER_PAGE: Final = 100
+
+NAMES_OUT_PER_PAGE: Final = 1000
+"""Names of tags out of scope that a page carries beside its tags."""
 
 TOLD_BYTES: Final = 4 * 1024 * 1024
 """Facts that one page carries, half of what a message may hold; what is beyond is left for the manifester to read."""
@@ -41,13 +46,18 @@ class Leg:
         return tuple(reversed(new.values()))
 
     def pages(
-        self, tags: Sequence[FoundTag], told: Iterable[ObservedManifest] = (), *, last: bool
+        self, tags: Sequence[FoundTag], told: Iterable[ObservedManifest] = (), *, last: bool, out: Sequence[str] = ()
     ) -> Iterator[TagsFound]:
-        """Yield the tags in pages, each with what was told of its own; with `last` the last page closes the reading."""
+        """Yield the tags in pages, each with what was told of its own; with `last` the last page closes the reading.
+
+        out: names of listed tags that are out of scope.
+        """
         facts = {manifest.digest: manifest for manifest in told}
-        for start in range(0, max(len(tags), int(last)), TAGS_PER_PAGE):
-            end = start + TAGS_PER_PAGE
-            yield self._page(tags[start:end], facts, last=last and end >= len(tags))
+        needed = max(-(-len(tags) // TAGS_PER_PAGE), -(-len(out) // NAMES_OUT_PER_PAGE), int(last))
+        for number in range(needed):
+            page = self._page(_part(tags, number, TAGS_PER_PAGE), facts, last=last and number == needed - 1)
+            left_out = tuple(_part(out, number, NAMES_OUT_PER_PAGE))
+            yield page.model_copy(update={"out_of_scope": left_out}) if left_out else page
 
     def closed(self, why: Failure) -> TagsFound:
         """Return the page that closes a reading which did not come whole: it proves nothing absent."""
@@ -70,6 +80,10 @@ class Leg:
             told=told_of(tags, facts),
             requests=requests,
         )
+
+
+def _part(things: Sequence[T], number: int, each: int) -> Sequence[T]:
+    return things[number * each : (number + 1) * each]
 
 
 def first_leg(context: ScanContext, repository: str, fresh_id: str) -> Leg:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 
 from shared.errors import SettingsError, TallymanError
-from shared.messages.connection_changed import AuthType
+from shared.messages.connection_changed import AuthType, RegistryType
 from shared.observability.logs import configure_logs
 from shared.pipeline.loop import run_loop
 from shared.settings import Settings, load_settings
@@ -55,6 +55,20 @@ Registry = Annotated[str | None, typer.Option("--registry", metavar="NAME", help
 Repository = Annotated[
     str | None, typer.Option("--repository", metavar="GLOB", help="Only repositories like this; * and ? as in a shell.")
 ]
+
+
+Include = Annotated[
+    list[str] | None, typer.Option("--include", metavar="PATTERN", help="Only repositories like this; repeat for more.")
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="PATTERN", help="No repositories like this; wins over --include."),
+]
+IncludeTags = Annotated[list[str] | None, typer.Option("--include-tag", metavar="PATTERN", help="Only tags like this.")]
+ExcludeTags = Annotated[
+    list[str] | None,
+    typer.Option("--exclude-tag", metavar="PATTERN", help="No tags like this; wins over --include-tag."),
+]
 Architecture = Annotated[str | None, typer.Option("--architecture", metavar="ARCH", help="Only this one, as amd64.")]
 
 
@@ -87,6 +101,9 @@ def run(
 def load(
     host: Annotated[str, typer.Argument(help="The registry with its protocol, https://registry.example.com.")],
     name: Annotated[str | None, typer.Option(help="What to call it. [default: its host name]")] = None,
+    product: Annotated[
+        RegistryType | None, typer.Option("--type", help="The product it is; auto finds out. [default: auto]")
+    ] = None,
     auth: Annotated[
         AuthType | None, typer.Option(help="How to sign in; bearer shows the password to the registry's token service.")
     ] = None,
@@ -106,6 +123,18 @@ def load(
     ca: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PEM file of the CA to trust for this registry.")
     ] = None,
+    repositories: Annotated[
+        list[str] | None,
+        typer.Option("--repository", metavar="NAME", help="Load this one instead of the catalog's; repeat for more."),
+    ] = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    include_tags: IncludeTags = None,
+    exclude_tags: ExcludeTags = None,
+    newest_tags: Annotated[
+        int | None,
+        typer.Option(help="So many tags of a repository, the newest, where the product tells dates; 0 = all."),
+    ] = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Believe it when most of the tags or repositories are gone.")
     ] = False,
@@ -114,18 +143,27 @@ def load(
 ) -> None:
     """Load a registry once. Loading the same host again is a second scan of the same registry.
 
-    Settings that are left out keep the value they had. Exit codes: 0 complete, 3 partial, 4 failed, 2 wrong usage.
+    Settings that are left out keep the value they had; an empty one, as --include "", takes a list away. A pattern is
+    as in a shell, or re:EXPRESSION, and fits whole names; `*` fits slashes too. What filters leave out is neither
+    present nor absent. Exit codes: 0 complete, 3 partial, 4 failed, 2 wrong usage.
     """
     from tallyman.commands import load as command
 
     wanted = command.connection_settings(
         name=name,
+        type=product,
         auth_type=auth,
         username=username,
         page_size=page_size,
         max_connections=max_connections,
         max_keepalive_connections=max_connections,
         max_rps=max_rps,
+        repositories=_listed(repositories),
+        include=_listed(include),
+        exclude=_listed(exclude),
+        include_tags=_listed(include_tags),
+        exclude_tags=_listed(exclude_tags),
+        **({"newest_tags": newest_tags or None} if newest_tags is not None else {}),
         **trust_settings(insecure, ca),
     )
     password = _read_password() if password_stdin else None
@@ -255,6 +293,11 @@ def trust_settings(insecure: bool, ca: Path | None) -> dict[str, Any]:
     if insecure:
         return {"skip_tls_verification": True, "ca": None}
     return {"skip_tls_verification": False, "ca": _read_ca(ca)} if ca else {}
+
+
+def _listed(words: list[str] | None) -> tuple[str, ...] | None:
+    """Return the words of a repeated option, None where it was not given; empty ones say that there are none."""
+    return tuple(word for word in words if word) if words else None
 
 
 def _read_ca(path: Path) -> str:

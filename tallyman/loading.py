@@ -36,6 +36,7 @@ class Loaded:
     discovered: int
     removed: int
     failed: int
+    tags_out_of_scope: int
     requests: int
     seconds: float
 

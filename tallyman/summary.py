@@ -51,6 +51,8 @@ def _numbers(loaded: Loaded) -> Table:
         (loaded.requests, "requests"),
     ):
         table.add_row(f"{number:,}", name)
+    if loaded.tags_out_of_scope:
+        table.add_row(f"{loaded.tags_out_of_scope:,}", "tags left out by the connection's filters")
     return table
 
 

@@ -1,7 +1,6 @@
-"""Which names a full scan reads: the catalog's or the connection's own list, less what its patterns leave out. Pure."""
+"""Which names a full scan reads: the catalog's, or those of the connection's own list. Pure."""
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Final
 
 from shared.errors import PermanentError
@@ -15,17 +14,6 @@ LISTED_NAMES: Final = 100
 """Names of the connection's own list that are given at a time."""
 
 _LIST_CURSOR: Final = "list:"
-
-
-def is_selected(connection: Connection, repository: str) -> bool:
-    """Return whether the connection's patterns let the repository through.
-
-    Shell patterns, upper and lower case told apart; `*` matches slashes too: `team/*` is all below `team`.
-    No include pattern includes everything; exclude patterns win.
-    """
-    if any(fnmatchcase(repository, pattern) for pattern in connection.exclude):
-        return False
-    return not connection.include or any(fnmatchcase(repository, pattern) for pattern in connection.include)
 
 
 def listed_names(repositories: Sequence[str], cursor: str | None) -> Iterator[RepositoriesPage]:

@@ -8,9 +8,10 @@ from typing import Final, Protocol
 
 from services.access import RegistryAccess, why_skipped
 from services.lister.catalog import CatalogDraft, first_page
-from services.lister.selection import REASON_FILTERED, check_source, is_selected, listed_names
+from services.lister.selection import REASON_FILTERED, check_source, listed_names
 from services.lister.window import width
 from services.readings import first_leg
+from services.scope import is_repository_in_scope, scoped_whole
 from services.units import failure, unit_skipped
 from shared.errors import PermanentError, TallymanError
 from shared.messages.connection_changed import Connection
@@ -150,7 +151,7 @@ class _Lister:
 
         That a repository has no tags at all is for the tagger to ask: it believes that when it is told twice.
         """
-        if not is_selected(connection, repository):
+        if not is_repository_in_scope(connection, repository):
             yield unit_skipped(context, repository, Failure(what=repository, reason=REASON_FILTERED))
             return
         await self.window.enter(context, repository, width(connection, self.most_unfinished))
@@ -158,7 +159,8 @@ class _Lister:
             yield RepositoryFound(context=context, repository=repository)
             return
         leg = first_leg(context, repository, self.fresh_id())
-        for page in leg.pages(leg.fresh(listing.tags), listing.told, last=True):
+        within = scoped_whole(connection, leg.fresh(listing.tags))
+        for page in leg.pages(within.tags, listing.told, last=True, out=within.out):
             yield page
 
 

@@ -64,6 +64,7 @@ def _passed_on(page: TagsFound, at: datetime) -> ImagesObserved:
         context=page.context,
         repository=page.repository,
         reading=page.reading,
+        out_of_scope=page.out_of_scope,
         complete=page.complete,
         failures=page.failures,
         requests=page.requests,

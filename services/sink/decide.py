@@ -27,6 +27,9 @@ from shared.store.state import RepositoryState
 
 REASON_SUPERSEDED: Final = "superseded"
 
+NAMED_OUT_OF_SCOPE: Final = 100
+"""Tags out of scope that a unit names; it counts them all."""
+
 
 @dataclass(frozen=True)
 class Fuse:
@@ -96,11 +99,12 @@ def _decide(state: RepositoryState, observed: Observation) -> Decision:
     draft = _Draft(state, seen, members)
     _decide_tags(draft)
     reached = draft.reach(seen.tags.values())
+    kept = draft.reach(_digests_out_of_scope(draft))
     for digest in sorted(reached):
         _keep_image(draft, digest)
         _keep_children(draft, digest)
     if seen.complete and not seen.failed and not seen.of_one_tag:
-        _remove_unreached(draft, reached)
+        _remove_unreached(draft, reached | kept)
     if not seen.of_one_tag:
         draft.write("repositories", repository_row(state, seen))
     sound = seen.complete and not seen.failed
@@ -111,6 +115,7 @@ def _decide(state: RepositoryState, observed: Observation) -> Decision:
         changes=tuple(draft.changes),
         tags_of=_tags_of(draft),
         counts=_counts(draft, reached),
+        out_of_scope=tuple(sorted(seen.out_of_scope)[:NAMED_OUT_OF_SCOPE]),
         failures=(*seen.failures, *seen.failed.values()),
     )
 
@@ -147,9 +152,16 @@ def _decide_tags(draft: _Draft) -> None:
         _keep_tag(draft, tag, digest)
     removed = set(draft.seen.gone)
     if draft.seen.complete and not draft.seen.of_one_tag:
-        removed |= {tag for tag in draft.state.tags if tag not in draft.seen.tags and tag not in draft.seen.failed}
+        listed = draft.seen.tags.keys() | draft.seen.failed.keys() | draft.seen.out_of_scope
+        removed |= draft.state.tags.keys() - listed
     for tag in sorted(removed):
         _remove_tag(draft, tag)
+
+
+def _digests_out_of_scope(draft: _Draft) -> Iterable[Digest]:
+    """Return where the tags that are out of scope pointed when they were last seen: that may still be there."""
+    rows = (draft.state.tags.get(tag) for tag in draft.seen.out_of_scope)
+    return (row.digest for row in rows if row and row.present)
 
 
 def _keep_tag(draft: _Draft, tag: str, digest: Digest) -> None:
@@ -244,6 +256,7 @@ def _counts(draft: _Draft, reached: set[Digest]) -> Counts:
         removed=told.count(ChangeType.IMAGE_REMOVED),
         failed=len(draft.seen.failed) + len(draft.seen.failures),
         requests=draft.seen.requests,
+        tags_out_of_scope=len(draft.seen.out_of_scope),
     )
 
 

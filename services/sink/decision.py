@@ -59,6 +59,7 @@ class Decision(Shape):
     """What a listing led to. Kept in the outbox, with its cause, before its rows are written.
 
     registry: as it was named then, so that a replay tells the same.
+    out_of_scope: the first of the tags that the connection's filters left out.
     tags_of: by digest, the tags that reach the image of a change, for the event's reader.
     """
 
@@ -71,4 +72,5 @@ class Decision(Shape):
     changes: tuple[Change, ...] = ()
     tags_of: dict[Digest, tuple[str, ...]] = Field(default_factory=dict)
     counts: Counts = Counts()
+    out_of_scope: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()

@@ -18,6 +18,7 @@ class Observation:
     """A reading, whole.
 
     tags: tag → digest.  failed: listed, digest not got.  gone: listed, then MANIFEST_UNKNOWN twice.
+    out_of_scope: listed, and left out: neither present nor absent, what is stored of them stays as it is.
     complete: the whole tag list came.  manifests: facts of digests, by digest.
     Nothing but (complete and not failed) proves an image absent; nothing but complete proves a tag absent.
     """
@@ -28,6 +29,7 @@ class Observation:
     tags: Mapping[str, Digest] = field(default_factory=dict)
     failed: Mapping[str, Failure] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
+    out_of_scope: frozenset[str] = frozenset()
     complete: bool = True
     absent: bool = False
     manifests: Mapping[Digest, ObservedManifest] = field(default_factory=dict)
@@ -71,6 +73,7 @@ def observation_of(pages: Sequence[ImagesObserved]) -> Observation:
         tags=tags,
         failed={failure.what: failure for page in pages for failure in page.failed},
         gone=frozenset(name for page in pages for name in page.gone) - tags.keys(),
+        out_of_scope=frozenset(name for page in pages for name in page.out_of_scope) - tags.keys(),
         complete=all(page.complete for page in pages),
         absent=first.absent,
         manifests=_richest(manifest for page in pages for manifest in page.manifests),

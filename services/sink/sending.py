@@ -27,6 +27,7 @@ def sent_for_decision(decision: Decision) -> Iterator[Outgoing]:
         outcome=decision.outcome,
         counts=decision.counts,
         failures=decision.failures,
+        out_of_scope=decision.out_of_scope,
     )
     yield outgoing(ScanProgressed(context=decision.context, progress=report))
 

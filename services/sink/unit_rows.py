@@ -56,8 +56,8 @@ def unit_rows(message: ScanProgressed, offset: int, at: datetime) -> Iterator[Sc
                 yield row("absent", name)
             for name in held:
                 yield row("held", name, failed=1, failures=(_held(name),))
-        case UnitReported(repository=name, outcome=outcome, counts=counts, failures=failures):
-            yield row(outcome.value, name, failures=failures, **counts.model_dump())
+        case UnitReported(repository=name, outcome=outcome, counts=counts, failures=failures, out_of_scope=out):
+            yield row(outcome.value, name, failures=failures, out_of_scope=out, **counts.model_dump())
         case ScanTimedOut():
             yield row("timeout")
         case ScanEnded(status=status):

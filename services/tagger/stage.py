@@ -8,9 +8,11 @@ from typing import Final, Protocol
 
 from services.access import RegistryAccess, why_skipped
 from services.readings import Leg, first_leg, next_leg
+from services.scope import scoped, scoped_whole
 from services.units import failure, unit_failed, unit_skipped
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
+from shared.messages.images_observed import ObservedManifest
 from shared.messages.model import Message, ScanContext, ScanKind
 from shared.messages.repository_found import RepositoryFound
 from shared.messages.tags_found import FoundTag
@@ -62,7 +64,8 @@ class _Tagger:
             return
         leg = _leg_of(found, self.fresh_id())
         if found.tag is not None:
-            for page in leg.pages((FoundTag(name=found.tag),), last=True):
+            within = scoped(connection, (FoundTag(name=found.tag),))
+            for page in leg.pages(within.tags, last=True, out=within.out):
                 yield page
             return
         async with aclosing(self._read(found, leg, connection)) as messages:
@@ -75,6 +78,10 @@ class _Tagger:
 
     async def _read(self, found: RepositoryFound, leg: Leg, connection: Connection) -> AsyncGenerator[Message, None]:
         cursor = found.continues.after if found.continues else None
+        if cursor is None and connection.newest_tags:
+            async for message in self._read_whole(leg, connection):
+                yield message
+            return
         for answers in count(1):
             try:
                 answer = await self._believed(leg, connection, cursor)
@@ -82,13 +89,34 @@ class _Tagger:
                 yield leg.closed(failure(leg.repository, error))
                 return
             cursor = answer.cursor
-            for page in leg.pages(leg.fresh(answer.tags), answer.told, last=cursor is None):
+            within = scoped(connection, leg.fresh(answer.tags))
+            for page in leg.pages(within.tags, answer.told, last=cursor is None, out=within.out):
                 yield page
             if cursor is None:
                 return
             if leg.made >= PAGES_PER_MESSAGE or (leg.made and answers >= ANSWERS_PER_MESSAGE):
                 yield found.model_copy(update={"continues": leg.cut(cursor)})
                 return
+
+    async def _read_whole(self, leg: Leg, connection: Connection) -> AsyncGenerator[Message, None]:
+        """Yield the pages of a list that is decided at its end: which tags are the newest shows only there."""
+        tags: list[FoundTag] = []
+        told: list[ObservedManifest] = []
+        cursor: str | None = None
+        while True:
+            try:
+                answer = await self._believed(leg, connection, cursor)
+            except TallymanError as error:
+                yield leg.closed(failure(leg.repository, error))
+                return
+            tags += leg.fresh(answer.tags)
+            told += answer.told
+            cursor = answer.cursor
+            if cursor is None:
+                break
+        within = scoped_whole(connection, tags)
+        for page in leg.pages(within.tags, told, last=True, out=within.out):
+            yield page
 
     async def _believed(self, leg: Leg, connection: Connection, cursor: str | None) -> TagsPage:
         """Return the registry's answer; that a repository has no tags at all is believed when it is told twice."""

@@ -39,6 +39,9 @@ class ConnectionSettings(TypedDict, total=False):
     load_interval_seconds: int
     include: tuple[str, ...]
     exclude: tuple[str, ...]
+    include_tags: tuple[str, ...]
+    exclude_tags: tuple[str, ...]
+    newest_tags: int | None
     repositories: tuple[str, ...]
 
 

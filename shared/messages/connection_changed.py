@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from shared.messages.model import Message, Name, RegistryId
+from shared.messages.patterns import Pattern
 
 
 class RegistryType(StrEnum):
@@ -65,7 +66,7 @@ class Connection(Message):
     scan_base: int = Field(1, ge=1)
 
     name: ConnectionName
-    type: RegistryType = RegistryType.V2
+    type: RegistryType = Field(RegistryType.AUTO, description="The product; auto finds out by what it shows.")
     is_active: bool = True
     auth_type: AuthType = AuthType.BASIC
     host: Host
@@ -84,9 +85,12 @@ class Connection(Message):
     password: str | None = Field(None, description="Encrypted; see shared.connections.secrets.")
     load_full_images_list: bool = False
     load_interval_seconds: int = Field(86_400, ge=60)
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    repositories: tuple[Name, ...] = ()
+    include: tuple[Pattern, ...] = Field((), description="Repositories to load, all where empty.")
+    exclude: tuple[Pattern, ...] = Field((), description="Repositories to leave out.")
+    include_tags: tuple[Pattern, ...] = Field((), description="Tags to load, all where empty.")
+    exclude_tags: tuple[Pattern, ...] = Field((), description="Tags to leave out.")
+    newest_tags: int | None = Field(None, ge=1, le=100_000, description="Tags of a repository to load, by date.")
+    repositories: tuple[Name, ...] = Field((), description="Repositories to load instead of the catalog's.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Connection":

@@ -46,6 +46,7 @@ class ImagesObserved(Message):
 
     tags: those whose digest was got.  failed: listed, digest not got; `what` is the tag.
     gone: listed, then MANIFEST_UNKNOWN twice.  manifests: facts of digests the store did not know.
+    out_of_scope: listed, and left out by the connection's filters.
     complete: False when the tag list could not be read whole.  failures: reasons not of one tag.
     """
 
@@ -56,6 +57,7 @@ class ImagesObserved(Message):
     tags: tuple[ObservedTag, ...] = ()
     failed: tuple[Failure, ...] = ()
     gone: tuple[Name, ...] = ()
+    out_of_scope: tuple[Name, ...] = ()
     manifests: tuple[ObservedManifest, ...] = ()
     complete: bool = True
     failures: tuple[Failure, ...] = ()

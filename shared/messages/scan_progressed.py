@@ -57,7 +57,7 @@ class CatalogClosed(Shape):
 
 
 class Counts(Shape):
-    """What a unit found and changed."""
+    """What a unit found and changed.  tags_out_of_scope: those that the connection's filters left out."""
 
     tags: int = 0
     images: int = 0
@@ -66,16 +66,18 @@ class Counts(Shape):
     removed: int = 0
     failed: int = 0
     requests: int = 0
+    tags_out_of_scope: int = 0
 
 
 class UnitReported(Shape):
-    """A unit is done, one way or the other."""
+    """A unit is done, one way or the other.  out_of_scope: the first of the tags that were left out."""
 
     about: Literal["unit"] = "unit"
     repository: Name
     outcome: UnitOutcome
     counts: Counts = Counts()
     failures: tuple[Failure, ...] = ()
+    out_of_scope: tuple[Name, ...] = ()
 
 
 class ScanTimedOut(Shape):

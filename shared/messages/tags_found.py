@@ -21,6 +21,7 @@ class FoundTag(Shape):
 class TagsFound(Message):
     """One page of a reading.
 
+    out_of_scope: names of listed tags that the connection's filters leave out.
     told: facts of manifests behind the page's tags, where the product told them; an index with all its members.
     complete: False when the tag list could not be read whole; such a reading proves nothing absent.
     failures: what of the tag list was not read.  requests: spent on this page so far.
@@ -30,6 +31,7 @@ class TagsFound(Message):
     repository: Name
     reading: Reading
     tags: tuple[FoundTag, ...] = ()
+    out_of_scope: tuple[Name, ...] = ()
     told: tuple[ObservedManifest, ...] = ()
     complete: bool = True
     failures: tuple[Failure, ...] = ()

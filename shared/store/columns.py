@@ -64,6 +64,7 @@ _BY_TYPE: Final[dict[Any, tuple[Convert, Convert]]] = {
     Digest | None: (_encode_digest, _decode_digest),
     datetime | None: (_encode_moment, None),
     int | None: (_encode_size, None),
+    tuple[str, ...]: (list, tuple),
     tuple[Failure, ...]: (_encode_failures, _decode_failures),
 }
 

@@ -203,5 +203,7 @@ class ScanUnitRow:
     removed: int = 0
     failed: int = 0
     requests: int = 0
+    tags_out_of_scope: int = 0
+    out_of_scope: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
     at: datetime

@@ -21,7 +21,7 @@ from tallyman.loading import load as load_registry
 from tallyman.progress import progress_of
 from tallyman.summary import print_summary
 
-_UNSET_BY_NONE: Final = frozenset({"ca"})
+_UNSET_BY_NONE: Final = frozenset({"ca", "newest_tags"})
 
 
 class ServicesEnded(TallymanError):  # says what has happened
@@ -36,7 +36,7 @@ class ServicesEnded(TallymanError):  # says what has happened
 
 
 def connection_settings(**given: Any) -> ConnectionSettings:
-    """Return what of the connection was said on the command line; a `ca` of None takes an earlier one away."""
+    """Return what of the connection was said on the command line; None takes an earlier `ca` or `newest_tags` away."""
     said = {name: value for name, value in given.items() if value is not None or name in _UNSET_BY_NONE}
     return cast(ConnectionSettings, said)
 

@@ -24,9 +24,10 @@ PUBLIC = {
     ),
     "scans": (
         "scan_id registry reason status started_at completed_at repositories tags images artifacts discovered removed "
-        "failed requests"
+        "failed requests repositories_out_of_scope tags_out_of_scope"
     ),
     "scan_failures": "registry scan_id repository what reason detail at",
+    "scan_out_of_scope": "registry scan_id repository tag",
 }
 
 
@@ -294,3 +295,21 @@ async def test_failures_of_the_catalog_have_no_repository(store: Store, rows: Ro
         ("", "page 0", 1, NOW),
         ("", "page 1", 1, NOW),
     ]
+
+
+async def test_what_filters_left_out_is_counted_and_named_and_is_no_failure(
+    store: Store, rows: Rows, named: str
+) -> None:
+    filtered = Failure(what="secret", reason="filtered")
+    await store.insert(
+        [
+            rows.unit("started", scan=1),
+            rows.unit("skipped", "secret", scan=1, failures=(filtered,)),
+            rows.unit("stored", "app", scan=1, tags=3, tags_out_of_scope=150, out_of_scope=("1-rc", "2-rc")),
+        ]
+    )
+    (scan,) = await seen(store, "scans", named, "scan_id")
+    assert (scan["repositories_out_of_scope"], scan["tags_out_of_scope"], scan["tags"]) == (1, 150, 3)
+    left_out = await seen(store, "scan_out_of_scope", named, "repository, tag")
+    assert [(row["repository"], row["tag"]) for row in left_out] == [("app", "1-rc"), ("app", "2-rc"), ("secret", "")]
+    assert await seen(store, "scan_failures", named, "what") == []

@@ -2,27 +2,9 @@
 
 import pytest
 
-from services.lister.selection import LISTED_NAMES, check_source, is_selected, listed_names
+from services.lister.selection import LISTED_NAMES, check_source, listed_names
 from shared.errors import PermanentError
 from tests.fakes.registry_access import connection
-
-
-@pytest.mark.parametrize(
-    ("include", "exclude", "repository", "selected"),
-    [
-        ((), (), "any/name", True),
-        (("team/*",), (), "team/a/deep/one", True),
-        (("team/*",), (), "other/team/a", False),
-        (("team/*", "x"), (), "x", True),
-        ((), ("*/cache",), "team/a/cache", False),
-        (("team/*",), ("team/secret*",), "team/secret-one", False),
-        (("Team/*",), (), "team/a", False),
-    ],
-)
-def test_patterns_let_repositories_through(
-    include: tuple[str, ...], exclude: tuple[str, ...], repository: str, selected: bool
-) -> None:
-    assert is_selected(connection(include=include, exclude=exclude), repository) is selected
 
 
 def test_a_list_of_ones_own_is_given_in_pages_and_none_is_left_out() -> None:

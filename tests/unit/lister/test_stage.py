@@ -335,3 +335,11 @@ async def test_a_list_that_cannot_be_cut_is_told_to_its_end_with_signs_of_life()
     messages = await listed(registry)
     assert [page.last for page in pages(messages)] == [False] * (3 * ANSWERS_PER_MESSAGE) + [True]
     assert not any(isinstance(message, ScanRequested) for message in messages)
+
+
+async def test_tags_of_a_listing_that_are_out_of_scope_are_named_beside_the_others() -> None:
+    registry = registry_of()
+    registry.pages = [RepositoriesPage(listings=(listing("a", "1", "2-rc", "3"),))]
+    (page,) = [m for m in await listed(registry, exclude_tags=("*-rc",)) if isinstance(m, TagsFound)]
+    assert [tag.name for tag in page.tags] == ["1", "3"]
+    assert page.out_of_scope == ("2-rc",)

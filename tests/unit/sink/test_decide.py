@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.sink.decide import REASON_SUPERSEDED, Fuse
+from services.sink.decide import NAMED_OUT_OF_SCOPE, REASON_SUPERSEDED, Fuse
 from services.sink.observation import REASON_FACTS_MISSING, REASON_HELD, Observation
 from services.sink.state import state_after
 from shared.messages.model import Failure, ScanKind
@@ -337,3 +337,38 @@ def test_a_held_listing_counts_as_decided_so_that_confirming_is_a_new_scan() -> 
 
 def test_an_absence_has_its_fuse_at_the_catalog_not_here() -> None:
     assert decided(state_of(FOUR), seen(2, absent=True), FUSE).outcome is UnitOutcome.STORED
+
+
+def test_a_tag_out_of_scope_stays_as_it_is_and_so_does_what_it_last_pointed_to() -> None:
+    state = state_of(seen(1, {"1": "a", "2-rc": "b", "3": "c"}))
+    decision = decided(state, seen(2, {"1": "a"}, out_of_scope=frozenset({"2-rc"})))
+    assert sorted(changes(decision)) == ["image.removed c", "tag.removed 3"]
+    assert present(state_after(state, decision.rows)) == ({"1": "a", "2-rc": "b"}, {"a", "b"})
+    assert (decision.counts.tags, decision.counts.tags_out_of_scope, decision.out_of_scope) == (1, 1, ("2-rc",))
+    assert decision.outcome is UnitOutcome.STORED
+
+
+def test_a_tag_out_of_scope_that_was_never_seen_is_nothing() -> None:
+    decision = decided(NOTHING, seen(1, {"1": "a"}, out_of_scope=frozenset({"2-rc"})))
+    assert sorted(changes(decision)) == ["image.discovered a", "tag.created 1 a"]
+
+
+def test_the_members_of_an_index_that_only_a_tag_out_of_scope_reaches_stay() -> None:
+    facts = [manifest("pair", "index", ["amd64", "arm64"]), manifest("amd64"), manifest("arm64")]
+    state = state_of(seen(1, {"multi-rc": "pair"}, manifests=facts))
+    decision = decided(state, seen(2, {}, manifests=[], out_of_scope=frozenset({"multi-rc"})))
+    assert changes(decision) == []
+    assert present(state_after(state, decision.rows))[1] == {"pair", "amd64", "arm64"}
+
+
+def test_a_tag_that_comes_back_into_scope_is_compared_with_what_it_was() -> None:
+    state = state_of(seen(1, {"1": "a"}), seen(2, {}, manifests=[], out_of_scope=frozenset({"1"})))
+    assert changes(decided(state, seen(3, {"1": "a"}))) == []
+    assert "tag.moved 1 b" in changes(decided(state, seen(3, {"1": "b"})))
+
+
+def test_a_unit_names_the_first_of_many_tags_out_of_scope_and_counts_all() -> None:
+    names = frozenset(f"t{number:03}" for number in range(150))
+    decision = decided(NOTHING, seen(1, {}, manifests=[], out_of_scope=names))
+    assert decision.out_of_scope == tuple(sorted(names)[:NAMED_OUT_OF_SCOPE])
+    assert decision.counts.tags_out_of_scope == 150

@@ -1,5 +1,6 @@
 """The tagger's handler: what a repository's tags become."""
 
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.access import REASON_DELETED, REASON_INACTIVE
-from services.readings import TAGS_PER_PAGE
+from services.readings import NAMES_OUT_PER_PAGE, TAGS_PER_PAGE
 from services.tagger.stage import ANSWERS_PER_MESSAGE, PAGES_PER_MESSAGE, tagger_stage
 from shared.errors import PermanentError, TallymanError
 from shared.messages.connection_changed import Connection
@@ -17,6 +18,7 @@ from shared.messages.repository_found import RepositoryFound
 from shared.messages.scan_progressed import ScanProgressed, UnitOutcome, UnitReported
 from shared.messages.tags_found import TagsFound
 from shared.pipeline.stage import Stage
+from shared.registry.dialect import TagsPage
 from tests.fakes.registry_access import (
     CONTEXT,
     UNREADABLE,
@@ -253,3 +255,55 @@ async def test_whatever_the_registry_holds_the_pages_are_its_tags_and_exactly_on
     else:
         assert names_of(pages) == sorted(tags)[: len(names_of(pages))]
         assert pages[-1].failures
+
+
+async def test_tags_out_of_scope_are_named_and_not_sent_on() -> None:
+    (page,) = await Tagger(registry_of("1", "2-rc", "3"), exclude_tags=("*-rc",)).pages()
+    assert names_of([page]) == ["1", "3"]
+    assert page.out_of_scope == ("2-rc",)
+
+
+async def test_a_list_that_is_all_out_of_scope_is_one_empty_page() -> None:
+    (page,) = await Tagger(registry_of("1", "2"), include_tags=("x",)).pages()
+    assert (page.tags, page.out_of_scope, page.reading.last) == ((), ("1", "2"), True)
+
+
+async def test_more_names_out_of_scope_than_a_page_holds_make_more_pages() -> None:
+    names = [f"{number:04}" for number in range(NAMES_OUT_PER_PAGE + 1)]
+    pages = await Tagger(registry_of(*names, page_size=5000), exclude_tags=("*",)).pages()
+    assert [len(page.out_of_scope) for page in pages] == [NAMES_OUT_PER_PAGE, 1]
+    assert [page.reading.last for page in pages] == [False, True]
+
+
+async def test_a_single_tag_out_of_scope_is_not_asked_for() -> None:
+    found = FOUND.model_copy(update={"tag": "2-rc"})
+    (page,) = await Tagger(registry_of("2-rc"), exclude_tags=("*-rc",)).pages(found)
+    assert (page.tags, page.out_of_scope) == ((), ("2-rc",))
+
+
+class Dated(FakeRegistry):
+    """Tells dates: the later by name, the newer."""
+
+    async def tags(self, repository: str, cursor: str | None = None) -> TagsPage:
+        page = await super().tags(repository, cursor)
+        dated = tuple(
+            tag.model_copy(update={"created": datetime(2026, 1, int(tag.name), tzinfo=UTC)}) for tag in page.tags
+        )
+        return TagsPage(dated, page.cursor)
+
+
+async def test_the_newest_tags_are_chosen_once_the_whole_list_is_there() -> None:
+    days = [f"{day:02}" for day in range(1, 31)]
+    registry = Dated({"r": dict.fromkeys(days, b"{}")}, page_size=1)
+    messages = await Tagger(registry, newest_tags=2).told()
+    (page,) = pages_of(messages)
+    assert messages == [page]  # no continuation: what is newest shows at the end alone
+    assert names_of([page]) == ["29", "30"]
+    assert len(page.out_of_scope) == 28
+
+
+async def test_a_list_that_breaks_off_has_no_newest_tags() -> None:
+    registry = Dated({"r": dict.fromkeys(["01", "02"], b"{}")}, page_size=1)
+    registry.troubles["tags r"] = [None, unavailable()]
+    (page,) = await Tagger(registry, newest_tags=1).pages()
+    assert (page.tags, page.complete, page.reading.last) == ((), False, True)

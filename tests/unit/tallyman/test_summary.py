@@ -7,7 +7,7 @@ from tallyman.loading import Loaded, Outcome
 from tallyman.summary import print_summary
 
 
-def summary(status: str, *failures: str, data: Path = Path("data")) -> str:
+def summary(status: str, *failures: str, data: Path = Path("data"), out_of_scope: int = 0) -> str:
     loaded = Loaded(
         registry="shop",
         scan_id=3,
@@ -19,6 +19,7 @@ def summary(status: str, *failures: str, data: Path = Path("data")) -> str:
         discovered=2,
         removed=0,
         failed=len(failures),
+        tags_out_of_scope=out_of_scope,
         requests=9,
         seconds=1.25,
     )
@@ -56,3 +57,8 @@ def test_a_failed_load_says_why_and_no_numbers() -> None:
 
 def test_a_reason_is_not_read_as_markup() -> None:
     assert "a[/b]: [red]" in summary("partial", "a[/b]: [red]")
+
+
+def test_tags_that_filters_left_out_are_counted_where_there_are_any() -> None:
+    assert "left out" not in summary("complete")
+    assert "1,500  tags left out by the connection's filters" in summary("complete", out_of_scope=1500)
