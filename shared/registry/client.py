@@ -15,6 +15,7 @@ from shared.registry.conditional import Way, head_digest
 from shared.registry.errors import (
     DigestMismatch,
     ManifestGone,
+    RegistryUnreachable,
     RepositoryGone,
     credentials_needed,
     redirected_error,
@@ -152,9 +153,22 @@ class RegistryClient:
         if known is None:
             return await self._manifest(repository, reference)
         async with self._session.condition.way() as way:
-            if way is Way.HEAD and await self.head(repository, reference) == known:
-                return Unchanged(known)
+            if way is Way.HEAD:
+                return await self._unless_head_tells(repository, reference, known)
             return await self._manifest(repository, reference, known if way is Way.IF_NONE_MATCH else None)
+
+    async def _unless_head_tells(self, repository: str, reference: str, known: Digest) -> FetchedManifest | Unchanged:
+        """Ask by HEAD, then by GET where that tells no unchanged digest: a HEAD alone may break off at some proxies."""
+        broken = False
+        try:
+            if await self.head(repository, reference) == known:
+                return Unchanged(known)
+        except RegistryUnreachable:
+            broken = True
+        fetched = await self._manifest(repository, reference)
+        if broken:
+            self._session.condition.not_honoured(Way.HEAD)
+        return fetched
 
     async def head(self, repository: str, reference: str) -> Digest | None:
         """Return the digest that a HEAD tells, None for whatever else it comes to: a GET finds out what that is."""

@@ -9,6 +9,7 @@ from shared.oci.digest import Digest
 from tests.fakes.hostile_registry import HostileRegistry, Reply, Script, reply_json, reply_manifest
 
 REPOSITORY: Final = "shop/cart"
+ROOT: Final = "/v2/"
 CATALOG: Final = "/v2/_catalog"
 TAGS: Final = f"/v2/{REPOSITORY}/tags/list"
 
@@ -31,6 +32,7 @@ class SmallRegistry:
 
     def fill(self) -> None:
         """Make it serve everything well."""
+        self.breaks(ROOT, reply_json({}))
         self.breaks(CATALOG, reply_json({"repositories": [REPOSITORY]}))
         self.breaks(TAGS, reply_json({"name": REPOSITORY, "tags": ["1.0", "2.0", "3.0"]}))
         for number, tag in enumerate(("1.0", "2.0", "3.0")):

@@ -129,7 +129,8 @@ class HostileRegistry:
             await writer.drain()
             return False
         writer.write(reply.head())
-        await _send_body(writer, reply)
+        if seen.method != "HEAD":
+            await _send_body(writer, reply)
         return reply.cut is None and seen.headers.get("connection") != "close"
 
     def _reply(self, seen: Seen) -> Reply:

@@ -32,7 +32,8 @@ from shared.registry.shelves import SIGN_OF_LIFE, Shelves, catalog, nothing_visi
 
 _NAME: Final = "JFrog Artifactory"
 _ROOT: Final = "/artifactory"
-_PING: Final = "/api/system/ping"
+_REPOSITORIES_PATH: Final = "/api/repositories"
+_DOCKER: Final = (("packageType", "docker"),)
 _ITEMS_PER_ENTRY: Final = 10
 """Items asked of AQL for each entry of the connection's page size: its pages cost it less than a catalog's."""
 _LIST: Final = "list.manifest.json"
@@ -66,15 +67,16 @@ def dialect(session: Session) -> "Artifactory":
 
 
 async def recognised(signs: Signs) -> str | None:
-    """Return why this is Artifactory: its headers or its realm, or its ping where a proxy hides those."""
+    """Return why this is Artifactory: its headers or its realm, or its API where a proxy hides those."""
     headers = signs.root.headers
     told = f"{headers.get('server', '')} {headers.get('www-authenticate', '')}".lower()
     if "x-artifactory-id" in headers or "x-jfrog-version" in headers or "artifactory" in told:
         return "its headers name Artifactory"
     if signs.root.status not in (200, 401):
-        ping = await signs.ask(_PING if signs.host.endswith(_ROOT) else _ROOT + _PING)
-        if ping.status == 200 and ping.body.strip() == b"OK":
-            return "the Artifactory ping answers there"
+        root = "" if signs.host.endswith(_ROOT) else _ROOT
+        answer = await signs.ask(f"{root}{_REPOSITORIES_PATH}?packageType=docker")
+        if answer.status in (200, 401, 403) and not answer.is_web_page():
+            return "the Artifactory REST API answers there"
     return None
 
 
@@ -162,7 +164,7 @@ class Artifactory:
         if not self._is_server:
             return None
         what = "its docker repositories"
-        answer = await self._api.get("/api/repositories", what, (("packageType", "docker"),))
+        answer = await self._api.get(_REPOSITORIES_PATH, what, _DOCKER)
         found = read_as(_REPOSITORIES, answer, what)
         check_names(self._api.host, (repository.key for repository in found))
         if not found:
@@ -172,13 +174,14 @@ class Artifactory:
 
     async def _answers_as_server(self) -> bool:
         """Tell whether the REST API is there. Asked as a guest: a password shown elsewhere may count as a failure."""
+        guest = ProductApi(self._session.as_guest(), self._root)
         try:
-            answer = await ProductApi(self._session.as_guest(), self._root).get(_PING, "its ping")
+            await guest.get(_REPOSITORIES_PATH, "its docker repositories", _DOCKER)
         except (ApiMissing, NotARegistry):
             return False
         except PermanentError:
-            return True  # guests are not let in: it is there
-        return answer.body.strip() == b"OK"
+            pass  # guests are not let in: it is there
+        return True
 
     async def _key(self, key: str) -> AsyncGenerator[RepositoriesPage, None]:
         """Yield the images of a key, by AQL, else by its catalog where that is not allowed."""

@@ -15,7 +15,7 @@ from shared.messages.images_observed import ObservedManifest
 from shared.messages.tags_found import FoundTag
 from shared.observability.logs import Log
 from shared.oci.digest import Digest
-from shared.registry.answer import SMALL_BYTES, Answer
+from shared.registry.answer import MANIFEST_BYTES, Answer
 from shared.registry.client import FetchedManifest, Unchanged
 from shared.registry.dialect import Dialect, RepositoriesPage, Signs, TagsPage, module_of
 from shared.registry.plan import Plan, Size
@@ -117,7 +117,7 @@ async def _as_guest(guest: Session, host: str, path: str) -> Answer:
     """Return the answer to `GET host + path` without credentials."""
 
     async def hop(to: httpx.URL, headers: Mapping[str, str]) -> Answer:
-        return await guest.sender.ask("GET", to, headers, SMALL_BYTES)
+        return await guest.sender.ask("GET", to, headers, MANIFEST_BYTES)
 
     headers = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
     return await follow(hop, httpx.URL(host + path), headers)

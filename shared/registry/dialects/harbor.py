@@ -19,6 +19,7 @@ from shared.oci.documents import Text, moment
 from shared.oci.manifest import is_cosign_tag
 from shared.oci.media_types import ATTESTATION_REFERENCE, IMAGE_MANIFESTS, INDEXES
 from shared.oci.platform import Platform
+from shared.registry.answer import Answer
 from shared.registry.client import FetchedManifest, RegistryClient, Unchanged
 from shared.registry.dialect import RepositoriesPage, Signs, TagsPage
 from shared.registry.errors import CursorLost, Forbidden, ManifestGone, RepositoryGone
@@ -211,7 +212,7 @@ class Harbor:
             paged = (*query, ("page", str(number)), ("page_size", str(self._per_page)))
             answer = await self._api.get(path, what, paged)
             entries = read_as(kind, answer, what)
-            total = _total(answer.headers.get("x-total-count"), len(entries))
+            total = _total(answer, what, len(entries) < self._per_page and number == 1, len(entries))
             if number > self._session.most_pages or (first is not None and total != first):
                 raise cursor_lost(self._api.host)
             first = total
@@ -225,9 +226,18 @@ class Harbor:
         return min(_PER_PAGE, self._session.connection.page_size)
 
 
-def _total(told: str | None, given: int) -> int:
-    """Return how many entries there are; without a number, those of one page."""
-    return int(told) if told and told.isascii() and told.isdigit() else given
+def _total(answer: Answer, what: str, is_all: bool, given: int) -> int:
+    """Return how many entries the list has.
+
+    is_all: a first page that is not full, which needs no number to be known as the only one.
+    Raises AnswerUnusable where nothing tells whether more follow.
+    """
+    told = answer.headers.get("x-total-count", "")
+    if told.isascii() and told.isdigit():
+        return int(told)
+    if is_all:
+        return given
+    raise answer.unusable(what, "a page of a list, and without X-Total-Count")
 
 
 def _gone(host: str, repository: str) -> TallymanError:

@@ -90,13 +90,13 @@ def dialect(session: Session) -> "Nexus":
 
 
 async def recognised(signs: Signs) -> str | None:
-    """Return why this is Nexus: its Server header, or its status API where a proxy hides that."""
+    """Return why this is Nexus: its Server header, or its REST API where a proxy hides that."""
     if signs.root.headers.get("server", "").lower().startswith("nexus/"):
         return "its Server header says Nexus"
     if signs.root.status not in (200, 401):
-        status = await signs.ask(f"{_API}/status")
-        if status.status == 200 and not status.is_web_page():
-            return "the Nexus status API answers there"
+        answer = await signs.ask(f"{_API}/repositories")
+        if answer.status in (200, 401, 403) and not answer.is_web_page():
+            return "the Nexus REST API answers there"
     return None
 
 
@@ -226,10 +226,9 @@ class Nexus:
 
     async def _answers_as_server(self) -> bool:
         """Tell whether the REST API is there. Asked as a guest: a password shown elsewhere may count as a failure."""
+        guest = ProductApi(self._session.as_guest(), self._session.connection.host + _API)
         try:
-            await ProductApi(self._session.as_guest(), self._session.connection.host + _API).get(
-                "/status", "its status"
-            )
+            await guest.get("/repositories", "its repositories")
         except (ApiMissing, NotARegistry):
             return False
         except PermanentError:

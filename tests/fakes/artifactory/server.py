@@ -1,8 +1,8 @@
 """Contract servers of JFrog Artifactory.
 
-Source: JFrog, Artifactory REST APIs (Get Repositories, System Health Ping, Docker: list repositories needs a privileged
-user), Artifactory Query Language; reports of a Link without the key's path and of a numeric `last`; reports that the
-digest header is missing and X-Checksum-Sha256 is there.
+Source: JFrog, Artifactory REST APIs (Get Repositories; Docker: list repositories needs a privileged user), Artifactory
+Query Language; reports of a Link without the key's path and of a numeric `last`; reports that the digest header is
+missing and X-Checksum-Sha256 is there.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -67,7 +67,6 @@ class Artifactory:
         return [
             web.get("/v2/", self._root),
             web.get(f"{root}/v2/", self._root),
-            web.get(f"{root}/api/system/ping", self._ping),
             web.get(f"{root}/api/repositories", self._repositories),
             web.post(f"{root}/api/search/aql", self._aql),
             *(route for key in STORED for route in self.v2(key, f"{root}/api/docker/{key}/v2").routes()),
@@ -109,9 +108,6 @@ class Artifactory:
     async def _root(self, request: web.Request) -> web.Response:
         request[KIND] = "challenge"
         return self.guard(request, "") or web.json_response({})
-
-    async def _ping(self, request: web.Request) -> web.Response:
-        return web.Response(text="OK")
 
     async def _repositories(self, request: web.Request) -> web.Response:
         if refusal := self.guard(request, ""):

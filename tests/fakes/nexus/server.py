@@ -57,7 +57,6 @@ class Nexus:
     def routes(self) -> list[web.RouteDef]:
         api = "/service/rest/v1"
         return [
-            web.get(f"{api}/status", self._status),
             web.get(f"{api}/repositories", self._repositories),
             web.get(f"{api}/repositories/docker/group/{{name}}", self._group),
             web.get(f"{api}/components", self._components),
@@ -97,9 +96,6 @@ class Nexus:
     async def _no_v2(self, request: web.Request) -> web.Response:
         request[KIND] = "challenge"
         return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
-
-    async def _status(self, request: web.Request) -> web.Response:
-        return web.Response(status=200)
 
     async def _repositories(self, request: web.Request) -> web.Response:
         if not self.new and basic_pair(request) is None:
