@@ -37,7 +37,7 @@ from shared.registry.errors import (
     SignInRejected,
 )
 from shared.registry.names import check_names, repository_path
-from shared.registry.pagination import Cursor, cursor_lost, next_cursor, next_link
+from shared.registry.pagination import Cursor, Start, cursor_lost, names_after, next_cursor, next_link
 from shared.registry.plan import Plan, Size, Step, pages
 from shared.registry.product_api import ApiMissing, Part, ProductApi, read_as
 from shared.registry.session import Session
@@ -302,24 +302,29 @@ class GitLab:
 
     async def _own_tags(self, repository: str, cursor: str | None) -> TagsPage:
         at = Cursor.parse(cursor) if cursor is not None else None
+        tags, link = await self._own_page(repository, at.start if at else None)
+        if at and not tags and link is None:
+            earlier, link = await self._own_page(repository, at.earlier_start)
+            left = set(names_after(at, tuple(tag.name for tag in earlier), self._host))
+            tags = [tag for tag in earlier if tag.name in left]
+        names = tuple(tag.name for tag in tags)
+        following = next_cursor(at, link, names, self._host, self._session.most_pages)
+        return TagsPage(tuple(map(_found, tags)), str(following) if following else None)
+
+    async def _own_page(self, repository: str, start: Start | None) -> tuple[list[_Tag], Start | None]:
+        """Return a page of tags, and the link to the next."""
         what = f"the tags of {repository}"
         path = f"repositories/{repository_path(repository)}/tags/list/"
         size = min(_TAGS_PER_PAGE, self._session.connection.page_size * 10)
-        answer = await self._own.told(path, repository, what, [("n", str(size)), *([at.start] if at else [])])
+        answer = await self._own.told(path, repository, what, [("n", str(size)), *([start] if start else [])])
         tags = read_as(_TAGS, answer, what)
-        names = check_names(self._host, (tag.name for tag in tags))
-        link = next_link(answer.headers.get_list("link"), self._host)
-        following = next_cursor(at, link, names, self._host, self._session.most_pages)
-        found = tuple(
-            FoundTag(
-                name=tag.name,
-                digest=tag.digest,
-                media_type=tag.media_type,
-                created=moment(tag.published_at) or moment(tag.created_at),
-            )
-            for tag in tags
-        )
-        return TagsPage(found, str(following) if following else None)
+        check_names(self._host, (tag.name for tag in tags))
+        return tags, next_link(answer.headers.get_list("link"), self._host)
+
+
+def _found(tag: _Tag) -> FoundTag:
+    pushed = moment(tag.published_at) or moment(tag.created_at)
+    return FoundTag(name=tag.name, digest=tag.digest, media_type=tag.media_type, created=pushed)
 
 
 def _api_base(registry: httpx.URL, answer: Answer) -> str:
