@@ -89,7 +89,7 @@ class Auto:
             return self._found
 
     async def _dialect(self) -> Dialect:
-        return (await self.found()).dialect
+        return self._found.dialect if self._found else (await self.found()).dialect
 
     async def _find(self) -> _Found:
         product, why = await self._recognised()
