@@ -1,6 +1,8 @@
 """The rule, case by case: what a listing proves, and what it must not."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.sink.decide import NAMED_OUT_OF_SCOPE, REASON_SUPERSEDED, Fuse
 from services.sink.observation import REASON_FACTS_MISSING, REASON_HELD, Observation
@@ -372,3 +374,20 @@ def test_a_unit_names_the_first_of_many_tags_out_of_scope_and_counts_all() -> No
     decision = decided(NOTHING, seen(1, {}, manifests=[], out_of_scope=names))
     assert decision.out_of_scope == tuple(sorted(names)[:NAMED_OUT_OF_SCOPE])
     assert decision.counts.tags_out_of_scope == 150
+
+
+_TAGGED = st.dictionaries(st.sampled_from("123456"), st.sampled_from("abcd"))
+
+
+@given(before=_TAGGED, now=_TAGGED, out=st.frozensets(st.sampled_from("123456")))
+def test_whatever_is_listed_what_is_out_of_scope_stays_and_the_rest_is_told(
+    before: dict[str, str], now: dict[str, str], out: frozenset[str]
+) -> None:
+    state = state_of(seen(1, before))
+    decision = decided(state, seen(2, {tag: word for tag, word in now.items() if tag not in out}, out_of_scope=out))
+    tags, images = present(state_after(state, decision.rows))
+    expected = {tag: word for tag, word in before.items() if tag in out}
+    expected |= {tag: word for tag, word in now.items() if tag not in out}
+    assert tags == expected
+    assert images == set(expected.values())
+    assert not {change.tag for change in decision.changes} & out
