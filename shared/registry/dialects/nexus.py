@@ -151,9 +151,8 @@ class Nexus:
             async for page in catalog(self._own, cursor):
                 yield page
             return
-        read = [shelf for shelf in shelves if shelf.type != "group"]
         yield RepositoriesPage(failures=await self._hidden_members(shelves))
-        for shelf in read or shelves:
+        for shelf in _read(shelves):
             try:
                 async for page in self._shelf(shelf.name):
                     yield page
@@ -189,10 +188,11 @@ class Nexus:
             tags = Step("tagger", "a tag list of each image", "there is no components API", size.repositories)
             manifests = Step("manifester", "each tag, on condition", "the list tells no digests", size.tags)
             return Plan(_NAME, "the connection says so", (step, tags, manifests))
-        first = await self._page(shelves[0].name, None)
+        read = _read(shelves)
+        first = await self._page(read[0].name, None)
         each = 100 if len(first.items) > 10 or any(asset.docker for c in first.items for asset in c.assets) else 10
         requests = 1 + len(shelves) + pages(size.tags, each)
-        way = f"components of each of {len(shelves)} docker repositories, {each} a page"
+        way = f"components of each of {len(read)} docker repositories, {each} a page"
         return Plan(
             _NAME,
             "the connection says so",
@@ -289,6 +289,11 @@ class Nexus:
         if not self._is_server:
             return self._own, repository
         return self._shelves.placed(repository)
+
+
+def _read(shelves: list[_Repository]) -> list[_Repository]:
+    """Return what is read of these: no group, unless there is nothing else."""
+    return [shelf for shelf in shelves if shelf.type != "group"] or shelves
 
 
 def _digest(asset: _Asset) -> Digest | None:
