@@ -21,6 +21,7 @@ class Verdict(Enum):
 
     ACCEPTED = auto()
     REJECTED = auto()
+    UNEXPLAINED = auto()  # a 401 without a challenge: rejected, unless they were accepted before
     NEITHER = auto()
 
 
@@ -65,7 +66,7 @@ class Credentials:
         if answer.status == 429 and LOCKED_OUT in answer.body.lower():
             self._rejected = sign_in_locked(answer.host)
         verdict = judge(answer)
-        if verdict is Verdict.REJECTED:
+        if verdict is Verdict.REJECTED or (verdict is Verdict.UNEXPLAINED and not self._accepted):
             self._rejected = sign_in_rejected(answer.host)
         if self._rejected:
             raise self._rejected

@@ -58,6 +58,8 @@ class SignIn:
         if not self._is_challenged(answer):
             return answer
         challenges = _by_scheme(answer)
+        if not challenges and way is not _Way.GUEST:  # some registries say so of what they do not know or show
+            return (await self._ask(way, scope, get, refused=token))[0] if token else answer
         bearer = challenges.get("bearer")
         wanted = (bearer.parameters.get("scope") if bearer else None) or scope
         if token and bearer and wanted == scope and bearer.parameters.get("error") == "insufficient_scope":
@@ -86,6 +88,8 @@ class SignIn:
         if not self._is_challenged(answer):
             return Verdict.NEITHER if answer.status == 429 or answer.status >= 500 else Verdict.ACCEPTED
         challenges = _by_scheme(answer)
+        if not challenges:
+            return Verdict.UNEXPLAINED
         return Verdict.NEITHER if "bearer" in challenges and "basic" not in challenges else Verdict.REJECTED
 
     def _choose(self, bearer: Challenge | None, basic: bool, what: str) -> Way:

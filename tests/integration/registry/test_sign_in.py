@@ -322,3 +322,46 @@ class TestRedirects:
             await make_client(hostile.url).tags("a")
         assert caught.value.reason == "redirect_refused"
         assert len(hostile.seen) == 6
+
+
+async def test_a_refusal_without_a_word_of_why_is_of_the_one_thing_once_the_password_was_accepted(
+    hostile: HostileRegistry, make_client: MakeClient
+) -> None:
+    hostile.scripts[TAGS] = wants_basic
+    hostile.scripts["/v2/hidden/tags/list"] = Reply(401)
+    client = make_client(hostile.url, "right", username="me")
+    await client.tags("a")
+    with pytest.raises(Forbidden):
+        await client.tags("hidden")
+    assert (await client.tags("a")).names == ("1",)
+
+
+async def test_a_refusal_without_a_word_of_why_is_a_rejection_before(
+    hostile: HostileRegistry, make_client: MakeClient
+) -> None:
+    hostile.scripts[TAGS] = Reply(401)
+    client = make_client(hostile.url, "wrong", username="me")
+    for _ in range(2):
+        with pytest.raises(SignInRejected):
+            await client.tags("a")
+    assert len(hostile.seen) == 1
+
+
+async def test_a_token_refused_without_a_word_of_why_is_fetched_once_more(
+    hostile: HostileRegistry, make_client: MakeClient
+) -> None:
+    accepted = {"Bearer old"}
+
+    def answer(seen: Seen) -> Reply:
+        if seen.authorization is None:
+            return reply_challenge(bearer(hostile.url))
+        return ONE_TAG if seen.authorization in accepted else Reply(401)
+
+    hostile.scripts[TAGS] = answer
+    hostile.scripts["/token"] = [reply_json({"token": "old"}), reply_json({"token": "new"})]
+    client = make_client(hostile.url, "right", username="me", auth_type="bearer")
+    await client.tags("a")
+    accepted.add("Bearer new")
+    accepted.remove("Bearer old")
+    assert (await client.tags("a")).names == ("1",)
+    assert len(hostile.requests("/token")) == 2
