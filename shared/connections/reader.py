@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.connections.records import Recorded, read_record
+from shared.connections.records import Noted, Recorded, read_record
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
 from shared.errors import PermanentError
@@ -29,8 +29,8 @@ class RecordReader:
         self._partition: Final = partition
         self.position = 0
 
-    async def take(self, timeout_ms: int) -> tuple[Recorded, ...]:
-        """Return the connections' next records, none when none came in time.
+    async def take(self, timeout_ms: int) -> tuple[Recorded | Noted, ...]:
+        """Return the next records, none when none came in time.
 
         A record that cannot be read is logged and left out.
         """
@@ -76,7 +76,7 @@ async def reading(topic: ConnectionsTopic) -> AsyncIterator[RecordReader]:
         await consumer.stop()
 
 
-def _readable(record: Any) -> Recorded | None:
+def _readable(record: Any) -> Recorded | Noted | None:
     try:
         return read_record(record.key, record.value, record.offset)
     except PermanentError as error:

@@ -1,16 +1,20 @@
 """What a new and an edited connection is. Pure: a snapshot and the person's settings in, a connection out."""
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import chain, count
-from typing import TypedDict
+from types import MappingProxyType
+from typing import Any, Final, TypedDict
 
 from pydantic import ValidationError
 
+from shared.connections.certificates import holds_certificates
 from shared.connections.hosts import default_name, same_host
 from shared.connections.secrets import EncryptedSecret
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.errors import PermanentError
-from shared.messages.connection_changed import AuthType, Connection, RegistryType
+from shared.messages.connection_changed import Connection
+from shared.messages.connection_fields import AuthType, RegistryType
 
 
 class ConnectionSettings(TypedDict, total=False):
@@ -46,10 +50,14 @@ class ConnectionSettings(TypedDict, total=False):
 
 
 class ConnectionInvalid(PermanentError):  # says what has happened
-    """A setting is wrong, or two contradict each other."""
+    """A setting is wrong, or two contradict each other.
 
-    def __init__(self, sentence: str) -> None:
+    fields: by the field's name, what is wrong with it; "" for what is of no single field.
+    """
+
+    def __init__(self, sentence: str, fields: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(sentence, reason="connection_invalid")
+        self.fields: Final = fields
 
 
 class NameTaken(PermanentError):  # says what has happened
@@ -99,7 +107,7 @@ def new_connection(
     Raises ConnectionInvalid, NameTaken.
     """
     slot = least_used_slot(snapshot, partitions, settings.get("shards", 1))
-    draft = _checked({"name": "unnamed", **settings, "registry": registry, "slot": slot})
+    draft = checked_connection({"name": "unnamed", **settings, "registry": registry, "slot": slot})
     if "name" in settings:
         _check_name(snapshot, draft)
         return draft
@@ -119,10 +127,11 @@ def edited_connection(
         raise NoSuchConnection(registry)
     if current.revision != revision:
         raise StaleEdit(current)
-    edited = _checked({**current.model_dump(), **settings, "revision": revision + 1})
+    edited = checked_connection({**current.model_dump(), **settings, "revision": revision + 1})
     _check_name(snapshot, edited)
     if current.password is not None and "password" not in settings and not same_host(current.host, edited.host):
-        raise ConnectionInvalid("The host changes: give the password again, it is not sent to another host unasked.")
+        told = "The host changes: give the password again, it is not sent to another host unasked."
+        raise ConnectionInvalid(told, {"password": told})
     return edited
 
 
@@ -182,16 +191,30 @@ def _free_name(snapshot: ConnectionsSnapshot, host: str) -> str:
     return next(candidate for candidate in candidates if snapshot.named(candidate) is None)
 
 
-def _checked(fields: dict[str, object]) -> Connection:
+def checked_connection(fields: Mapping[str, object]) -> Connection:
+    """Return the connection with these fields. Raises ConnectionInvalid, which tells the wrong ones by name."""
     try:
-        return Connection.model_validate(fields)
+        connection = Connection.model_validate(fields)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        told = "; ".join(_problem(problem["loc"], problem["msg"]) for problem in problems)
         # `from None`: the library's error quotes what was given, which may hold a password
-        raise ConnectionInvalid(f"Wrong connection: {told}.") from None
+        raise invalid(error) from None
+    if connection.ca and not holds_certificates(connection.ca):
+        told = "there is no certificate in it that can be read; give the whole file, from BEGIN to END CERTIFICATE"
+        raise ConnectionInvalid(f"Wrong connection: ca: {told}.", {"ca": told})
+    return connection
 
 
-def _problem(where: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return f"{where[0]}: {text[0].lower()}{text[1:]}" if where else text
+def invalid(error: ValidationError) -> ConnectionInvalid:
+    """Return our error for what a model of connections refused; it quotes nothing that was given."""
+    problems = [_problem(problem) for problem in error.errors(include_url=False, include_input=False)]
+    told = "; ".join(f"{field}: {words}" if field and not whole else words for field, words, whole in problems)
+    return ConnectionInvalid(f"Wrong connection: {told}.", {field: words for field, words, _ in problems})
+
+
+def _problem(problem: Any) -> tuple[str, str, bool]:
+    """Return the field, what is wrong in words, and whether the words say by themselves what they are about."""
+    text = problem["msg"].removeprefix("Value error, ")
+    words = f"{text[0].lower()}{text[1:]}"
+    if problem["loc"]:
+        return str(problem["loc"][0]), words, False
+    return str(problem.get("ctx", {}).get("field", "")), text, True

@@ -69,6 +69,15 @@ class ConnectionsView:
         """Return the connection of that name, upper and lower case alike."""
         return self._now.named(name)
 
+    def now(self) -> ConnectionsSnapshot:
+        """Return all that is known at this moment, without waiting."""
+        return self._now
+
+    async def seen(self, offset: int) -> ConnectionsSnapshot:
+        """Return all that is known once the record at `offset` is read. Raises TransientError as `get` does."""
+        await self._patiently(partial(self._is_past, offset))
+        return self._now
+
     def all(self) -> tuple[tuple[Connection, int], ...]:
         """Return every connection with its record's offset, by name."""
         return self._now.present()

@@ -3,30 +3,35 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from shared.connections.reader import RecordReader, reading
-from shared.connections.records import Recorded, record_key
+from shared.connections.records import Noted, Recorded, written
 from shared.connections.rules import (
     ConnectionSettings,
     NoSuchConnection,
+    StaleEdit,
     ensured_connection,
     with_scan_base_above,
 )
-from shared.connections.snapshot import ConnectionsSnapshot
+from shared.connections.snapshot import ConnectionsSnapshot, key_of_connection
 from shared.connections.topic import ConnectionsTopic
 from shared.errors import TransientError
 from shared.messages.codec import encode
 from shared.messages.connection_changed import Connection
+from shared.messages.connection_notes import HookSecretSet, Note, ScanAsked, StatusChecked
 
-States = Mapping[str, Connection | None]
-"""By registry id, the connection that shall be; None: deleted."""
+Value = Connection | Note
+States = Mapping[str, Value | None]
+"""By the records' keys, what shall be; None: a tombstone."""
+
+T = TypeVar("T")
 
 _ATTEMPTS: Final = 12
 _REFUSALS: Final = 3
@@ -45,6 +50,40 @@ class Saved:
     offset: int
 
 
+class SoleWriter:
+    """The one who may write at this moment, having read all there is."""
+
+    def __init__(self, topic: ConnectionsTopic, producer: Any, reader: RecordReader, now: ConnectionsSnapshot) -> None:
+        self._topic: Final = topic
+        self._producer: Final = producer
+        self._reader: Final = reader
+        self._last = -1
+        self.now = now
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator["SoleWriter"]:
+        """Commit what the block sends, and then wait until everybody can read it; an error takes it all back."""
+        async with self._producer.transaction():
+            before = self._last
+            yield self
+        if self._last > before:
+            await self._reader.read_to(self._last + 1)
+
+    async def put(self, key: str, value: Value | None) -> Recorded | Noted:
+        """Send one record of the topic, within a transaction."""
+        told = await self._producer.send_and_wait(
+            self._topic.name, encode(value) if value is not None else None, key.encode(), partition=0
+        )
+        self._last = told.offset
+        recorded = written(key, value, told.offset)
+        self.now = self.now.after([recorded])
+        return recorded
+
+    async def send(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
+        """Send a message of another topic within the transaction; return its offset."""
+        return int((await self._producer.send_and_wait(topic, value, key, partition=partition)).offset)
+
+
 def new_registry_id() -> str:
     """Return a random id, never used before or again."""
     return secrets.token_hex(8)
@@ -56,7 +95,8 @@ async def save(topic: ConnectionsTopic, change: Callable[[ConnectionsSnapshot], 
     change: pure, asked anew when another writer came first; an equal connection is not written again.
     Raises what `change` raises; TransientError where Kafka is down or other writers leave no room.
     """
-    (recorded,) = await _write(topic, lambda snapshot: _keyed(change(snapshot)))
+    (recorded,) = await write(topic, lambda snapshot: _keyed(change(snapshot)))
+    assert isinstance(recorded, Recorded)
     assert recorded.connection is not None
     return Saved(recorded.connection, recorded.offset)
 
@@ -72,19 +112,24 @@ async def ensure_connection(
     return await save(topic, lambda snapshot: ensured_connection(snapshot, registry, partitions, target, settings))
 
 
-async def delete(topic: ConnectionsTopic, registry: str) -> int:
-    """Delete the registry's connection; return its tombstone's offset, also where it lay there before.
+async def delete(topic: ConnectionsTopic, registry: str, revision: int | None = None) -> int:
+    """Delete the registry's connection and its notes; return its tombstone's offset, also where it lay there before.
 
-    Raises NoSuchConnection; TransientError as `save` does.
+    revision: the one the person saw, None for whichever it is.
+    Raises NoSuchConnection, StaleEdit; TransientError as `save` does.
     """
 
-    def tombstone(snapshot: ConnectionsSnapshot) -> States:
+    def tombstones(snapshot: ConnectionsSnapshot) -> States:
         if registry not in snapshot.records:
             raise NoSuchConnection(registry)
-        return {registry: None}
+        current = snapshot.connection(registry)
+        if current is not None and revision is not None and current.revision != revision:
+            raise StaleEdit(current)
+        notes = [kind.key(registry) for kind in (StatusChecked, ScanAsked, HookSecretSet)]
+        return {key_of_connection(registry): None, **{key: None for key in notes if key in snapshot.notes}}
 
-    (recorded,) = await _write(topic, tombstone)
-    return recorded.offset
+    recorded = await write(topic, tombstones)
+    return recorded[0].offset
 
 
 async def raise_scan_bases(topic: ConnectionsTopic, highest: Mapping[str, int]) -> None:
@@ -95,29 +140,47 @@ async def raise_scan_bases(topic: ConnectionsTopic, highest: Mapping[str, int]) 
 
     def raised(snapshot: ConnectionsSnapshot) -> States:
         return {
-            connection.registry: with_scan_base_above(connection, highest[connection.registry])
+            key_of_connection(connection.registry): with_scan_base_above(connection, highest[connection.registry])
             for connection, _ in snapshot.present()
             if connection.registry in highest
         }
 
-    await _write(topic, raised)
+    await write(topic, raised)
 
 
-def _keyed(connection: Connection) -> States:
-    return {connection.registry: connection}
+async def write(
+    topic: ConnectionsTopic, change: Callable[[ConnectionsSnapshot], States]
+) -> tuple[Recorded | Noted, ...]:
+    """Return the records of what `change` wants, those that said so already included.
 
-
-async def _write(topic: ConnectionsTopic, change: Callable[[ConnectionsSnapshot], States]) -> tuple[Recorded, ...]:
-    """Return the records of what `change` wants, those that said so already included."""
+    change: pure, asked anew when another writer came first.  Raises as `save` does.
+    """
     wanted: States = {}
+
+    async def work(writer: SoleWriter) -> tuple[Recorded | Noted, ...]:
+        nonlocal wanted
+        if not wanted or _missing(writer.now, wanted):  # else we were fenced, but only after the commit
+            wanted = change(writer.now)
+        missing = _missing(writer.now, wanted)
+        if missing:
+            async with writer.transaction():
+                for key, value in missing.items():
+                    await writer.put(key, value)
+        return tuple(recorded for key in wanted if (recorded := writer.now.recorded(key)) is not None)
+
+    return await as_sole_writer(topic, work)
+
+
+async def as_sole_writer(topic: ConnectionsTopic, work: Callable[[SoleWriter], Awaitable[T]]) -> T:
+    """Return what `work` returns once it was done with no other writer coming between; it may be called again.
+
+    Raises what `work` raises; TransientError where Kafka is down or other writers leave no room.
+    """
     refusals = 0
     for attempt in range(_ATTEMPTS):
         try:
-            async with asyncio.timeout(_ATTEMPT_SECONDS), _sole_writer(topic) as producer, reading(topic) as reader:
-                snapshot = await reader.read_to_end()
-                if not wanted or _missing(snapshot, wanted):  # else we were fenced, but only after the commit
-                    wanted = change(snapshot)
-                return await _commit(producer, reader, topic, snapshot, wanted)
+            async with asyncio.timeout(_ATTEMPT_SECONDS), _producing(topic) as producer, reading(topic) as reader:
+                return await work(SoleWriter(topic, producer, reader, await reader.read_to_end()))
         except ProducerFenced:
             pass  # another writer came between: what it wrote is to be read first
         except (KafkaError, TimeoutError) as error:
@@ -132,6 +195,10 @@ async def _write(topic: ConnectionsTopic, change: Callable[[ConnectionsSnapshot]
     )
 
 
+def _keyed(connection: Connection) -> States:
+    return {key_of_connection(connection.registry): connection}
+
+
 def _unsaved(topic: ConnectionsTopic, error: Exception) -> TransientError:
     return TransientError(
         f"The connections could not be saved: Kafka answered {type(error).__name__}. Check that the brokers are up "
@@ -141,7 +208,7 @@ def _unsaved(topic: ConnectionsTopic, error: Exception) -> TransientError:
 
 
 @asynccontextmanager
-async def _sole_writer(topic: ConnectionsTopic) -> AsyncIterator[Any]:
+async def _producing(topic: ConnectionsTopic) -> AsyncIterator[Any]:
     """A producer whose start has fenced every other one and ended its transaction."""
     producer = AIOKafkaProducer(
         **topic.options, transactional_id=topic.transactional_id, transaction_timeout_ms=_TRANSACTION_MS
@@ -153,28 +220,10 @@ async def _sole_writer(topic: ConnectionsTopic) -> AsyncIterator[Any]:
         await producer.stop()
 
 
-async def _commit(
-    producer: Any, reader: RecordReader, topic: ConnectionsTopic, snapshot: ConnectionsSnapshot, wanted: States
-) -> tuple[Recorded, ...]:
-    missing = _missing(snapshot, wanted)
-    if missing:
-        async with producer.transaction():
-            sent = [await _send(producer, topic, registry, state) for registry, state in missing.items()]
-        # a commit answers before all can read it: whoever asks once we are back shall find it
-        await reader.read_to(sent[-1].offset + 1)
-        snapshot = snapshot.after(sent)
-    return tuple(snapshot.records[registry] for registry in wanted)
-
-
-async def _send(producer: Any, topic: ConnectionsTopic, registry: str, state: Connection | None) -> Recorded:
-    value = encode(state) if state is not None else None
-    told = await producer.send_and_wait(topic.name, value, record_key(registry), partition=0)
-    return Recorded(told.offset, registry, state)
-
-
 def _missing(snapshot: ConnectionsSnapshot, wanted: States) -> States:
-    return {
-        registry: connection
-        for registry, connection in wanted.items()
-        if registry not in snapshot.records or snapshot.records[registry].connection != connection
-    }
+    missing: dict[str, Value | None] = {}
+    for key, value in wanted.items():
+        recorded = snapshot.recorded(key)
+        if recorded is None or recorded.value != value:
+            missing[key] = value
+    return missing

@@ -87,15 +87,22 @@ class ScanTimedOut(Shape):
     stalled_seconds: float
 
 
+class ScanCancelled(Shape):
+    """A person wants it no more: it ends at once, and what was completed stays."""
+
+    about: Literal["cancelled"] = "cancelled"
+    at: Moment
+
+
 class ScanEnded(Shape):
     """The owner has ended the scan (sent in the transaction of the decision)."""
 
     about: Literal["ended"] = "ended"
-    status: Literal["complete", "partial", "failed"]
+    status: Literal["complete", "partial", "failed", "cancelled"]
 
 
 Progress = Annotated[
-    ScanStarted | CatalogPage | CatalogClosed | UnitReported | ScanTimedOut | ScanEnded,
+    ScanStarted | CatalogPage | CatalogClosed | UnitReported | ScanTimedOut | ScanCancelled | ScanEnded,
     Field(discriminator="about"),
 ]
 

@@ -54,6 +54,7 @@ IMAGES_OBSERVED: Final = Topic("images.observed", Kept.DELETE, message=ImagesObs
 SCAN_PROGRESSED: Final = Topic("scan.progressed", Kept.DELETE, message=ScanProgressed)
 
 CONNECTION_CHANGED: Final = TopicName("connection.changed", Kept.COMPACT, partitions=1)
+SERVICE_REPORTED: Final = TopicName("service.reported", Kept.DELETE, partitions=1, retention_ms=3600 * 1000)
 IMAGE_EVENTS: Final = TopicName("image.events", Kept.DELETE, retention_ms=-1)
 
 CHAIN: Final[tuple[Topic[Message], ...]] = (

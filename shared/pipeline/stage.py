@@ -1,7 +1,7 @@
 """What a stage is to the worker loop: a name, a source, and rules. A stage never sees Kafka."""
 
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from shared.errors import TallymanError
@@ -42,6 +42,7 @@ class StageStats:
 
     received, succeeded, given_up, retried, suspected: messages, tries and unexpected errors so far.
     working, waiting: messages at work and held in memory now.  handler_seconds: time spent in handlers.
+    partitions: those that are this process's own at this moment.
     """
 
     received: int = 0
@@ -52,6 +53,7 @@ class StageStats:
     working: int = 0
     waiting: int = 0
     handler_seconds: float = 0.0
+    partitions: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)

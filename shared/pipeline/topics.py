@@ -10,7 +10,15 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, KafkaError, LeaderNotAvailableError, TopicAlreadyExistsError, for_code
 
 from shared.errors import SettingsError
-from shared.messages.topics import CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, Kept, TopicName, dead_letter
+from shared.messages.topics import (
+    CHAIN,
+    CONNECTION_CHANGED,
+    IMAGE_EVENTS,
+    SERVICE_REPORTED,
+    Kept,
+    TopicName,
+    dead_letter,
+)
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
 from shared.settings import Settings
@@ -27,7 +35,8 @@ _QUIET_SECONDS: Final = 5.0
 """New topics have no leader for a moment; only a longer wait is worth a line."""
 
 _PAUSE_SECONDS: Final = 0.25
-_HOUR_MS: Final = 3600 * 1000
+_MINUTE_MS: Final = 60 * 1000
+_HOUR_MS: Final = 60 * _MINUTE_MS
 
 
 def topic_name(settings: Settings, topic: TopicName) -> str:
@@ -52,7 +61,7 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
     Waits for a broker that is still starting.
     Raises SettingsError when none answers, refuses, or has a topic kept or partitioned in another way.
     """
-    wanted = (*CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, *(dead_letter(stage) for stage in stages))
+    wanted = (*CHAIN, CONNECTION_CHANGED, SERVICE_REPORTED, IMAGE_EVENTS, *(dead_letter(stage) for stage in stages))
     created: set[str] = set()
     told = False
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
@@ -111,9 +120,10 @@ def new_topic(settings: Settings, topic: TopicName) -> NewTopic:
         "min.insync.replicas": "2" if settings.kafka_replication >= 3 else "1",
     }
     if topic.kept is Kept.COMPACT:
-        # Small and read whole at every start: compacted early, and old (encrypted) passwords do not linger.
-        configs |= {"segment.ms": str(6 * _HOUR_MS), "min.cleanable.dirty.ratio": "0.1"}
-        configs |= {"max.compaction.lag.ms": str(24 * _HOUR_MS), "delete.retention.ms": str(24 * _HOUR_MS)}
+        # Small and read whole at every start: compacted early, so that old (encrypted) passwords leave it within an
+        # hour of their replacement (shared.connections.ticking closes the segment they lie in).
+        configs |= {"segment.ms": str(10 * _MINUTE_MS), "min.cleanable.dirty.ratio": "0.01"}
+        configs |= {"max.compaction.lag.ms": str(10 * _MINUTE_MS), "delete.retention.ms": str(24 * _HOUR_MS)}
     else:
         configs["retention.ms"] = str(topic.retention_ms)
     return NewTopic(
@@ -129,6 +139,7 @@ async def _create_and_find(
     try:
         await admin.start()
         await _create_missing(admin, settings, wanted, created)
+        await _align_compaction(admin, settings)
         names = [topic_name(settings, topic) for topic in wanted]
         partitions = await _partitions_with_leaders(admin, names)
         policies = await _cleanup_policies(admin, names)
@@ -150,6 +161,18 @@ async def _create_missing(
     for name, code, message in answer.topic_errors:
         if code not in (0, TopicAlreadyExistsError.errno):  # another process of ours may start at the same moment
             raise for_code(code)(f"{name}: {message}")
+
+
+async def _align_compaction(admin: AIOKafkaAdminClient, settings: Settings) -> None:
+    """Give the connections' topic of an earlier version today's times, or old passwords would stay in it for a day."""
+    name = topic_name(settings, CONNECTION_CHANGED)
+    wanted = new_topic(settings, CONNECTION_CHANGED).topic_configs
+    asked = ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys(wanted, ""))
+    for answer in await admin.describe_configs([asked]):
+        for code, _, _, _, entries in answer.resources:
+            found = {entry[0]: str(entry[1]) for entry in entries}
+            if code == 0 and any(found.get(key) != value for key, value in wanted.items()):
+                await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=wanted)])
 
 
 async def _partitions_with_leaders(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:

@@ -69,6 +69,7 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         self._stage = stage
         self._buffer = settings.buffer_messages
         self._drain_seconds = settings.drain_seconds
+        self._stats = stats
         self._poll_ms = int(pace.poll * 1000)
         self._commit_seconds = pace.commit
         self._topic = topic_name(settings, stage.source)
@@ -99,12 +100,14 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Drain and commit the partitions before somebody else gets them. Heartbeats go on meanwhile."""
+        self._stats.partitions.difference_update(source.partition for source in revoked)
         try:
             await self._release(list(revoked))
         except Exception as error:  # noqa: BLE001  # aiokafka would only log it, and two processes work one key
             self._bench.fail(error)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        self._stats.partitions.update(source.partition for source in assigned)
         self._log.info("partitions assigned", partitions=len(assigned))
 
     async def _poll(self) -> None:

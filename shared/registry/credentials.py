@@ -36,6 +36,11 @@ class Credentials:
         self._rejected: SignInRejected | None = None
         self._trouble: SpentError | None = None
 
+    @property
+    def accepted(self) -> bool:
+        """Whether they were shown and taken."""
+        return self._accepted
+
     async def show(
         self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict], *, as_token: bool = False
     ) -> Answer:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
-from shared.messages.connection_changed import RegistryType
+from shared.messages.connection_fields import RegistryType
 from shared.messages.images_observed import ObservedManifest
 from shared.messages.model import Failure
 from shared.messages.tags_found import FoundTag

@@ -42,7 +42,7 @@ def network_error(host: str, error: httpx.TransportError) -> TallymanError:
     """Return our error for a request to `host` that got no answer."""
     tls = _tls_error(error)
     if tls is not None:
-        return CertificateRefused(_tls_sentence(host, tls), reason="tls_failed")
+        return CertificateRefused(tls_sentence(host, tls), reason="tls_failed")
     if not is_worth_trying_again(error):
         return RequestRefused(f"{host} cannot be asked: the address is malformed. Check it.", reason="address_invalid")
     for kind, words in _TIMEOUTS:
@@ -64,7 +64,8 @@ def network_error(host: str, error: httpx.TransportError) -> TallymanError:
     )
 
 
-def _tls_sentence(host: str, error: ssl.SSLError) -> str:
+def tls_sentence(host: str, error: ssl.SSLError) -> str:
+    """Return in words why a handshake with `host` failed, and what to do."""
     if isinstance(error, ssl.SSLCertVerificationError):
         words = _CERTIFICATE.get(error.verify_code, f"is not valid (OpenSSL code {error.verify_code}). {_TRUST}")
         return f"TLS with {host} failed: its certificate {words}."

@@ -1,15 +1,21 @@
 """What all that is asked over one connection shares: how requests are sent, and who signs them."""
 
+import random
 from dataclasses import dataclass, field, replace
 
 import httpx
+from pydantic import SecretStr
 
 from shared.messages.connection_changed import Connection
+from shared.registry.budget import Budget
 from shared.registry.conditional import Condition
 from shared.registry.credentials import Credentials
+from shared.registry.retry import RetryPolicy
 from shared.registry.sender import Sender
 from shared.registry.sign_in import SignIn
+from shared.registry.tls import tls_context
 from shared.registry.tokens import Tokens
+from shared.registry.transport import RegistryTransport
 
 
 @dataclass(frozen=True)
@@ -38,3 +44,44 @@ class Session:
     async def close(self) -> None:
         """Close all connections; requests on them fail."""
         await self.sender.transport.aclose()
+
+
+def open_session(
+    connection: Connection,
+    password: SecretStr | None,
+    budget: Budget,
+    *,
+    attempts: int,
+    most_pages: int,
+    chance: random.Random,
+) -> Session:
+    """Return a new session of the connection; call it in the event loop.
+
+    attempts: times a request is sent.  chance: spreads the pauses.  Raises PermanentError if its CA is not PEM.
+    """
+    sender = Sender(
+        transport=RegistryTransport(_limits(connection), tls_context(connection), budget),
+        timeouts=_timeouts(connection),
+        budget=budget,
+        policy=RetryPolicy(attempts=attempts),
+        chance=chance,
+    )
+    credentials = Credentials(connection.username, password or SecretStr("")) if connection.username else None
+    return Session(connection, sender, credentials, most_pages)
+
+
+def _limits(connection: Connection) -> httpx.Limits:
+    return httpx.Limits(
+        max_connections=connection.max_connections,
+        max_keepalive_connections=connection.max_keepalive_connections,
+        keepalive_expiry=connection.keepalive_expiry_seconds,
+    )
+
+
+def _timeouts(connection: Connection) -> httpx.Timeout:
+    return httpx.Timeout(
+        connect=connection.connect_timeout_seconds,
+        pool=connection.pool_timeout_seconds,
+        read=connection.read_timeout_seconds,
+        write=connection.write_timeout_seconds,
+    )

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 import httpx
 
-from shared.messages.connection_changed import AuthType
+from shared.messages.connection_fields import AuthType
 from shared.registry.answer import Answer, host_of
 from shared.registry.challenges import Challenge, parse_challenges
 from shared.registry.credentials import Credentials, Verdict

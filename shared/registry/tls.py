@@ -15,7 +15,7 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
         context = ssl.create_default_context()
         if connection.ca:
             context.load_verify_locations(cadata=connection.ca)
-    except (ssl.SSLError, ValueError) as error:
+    except (ssl.SSLError, TypeError, ValueError) as error:  # TypeError: it is not ASCII
         raise PermanentError(
             f"The CA of connection {connection.name} is not a certificate in PEM form. Give the file that starts "
             "with -----BEGIN CERTIFICATE-----.",

@@ -21,6 +21,7 @@ from yarl import URL
 from shared.registry.budget import Budget
 from shared.registry.meter import count_request
 from shared.registry.pool import Place, Pool
+from shared.registry.resolver import CheckedResolver, check_host
 from shared.registry.window import Slot
 
 _MAX_LINE: Final = 16 * 1024
@@ -51,11 +52,15 @@ class RegistryTransport(httpx.AsyncBaseTransport):
         self._budget: Final = budget
         kept = limits.max_keepalive_connections or 0 if limits.keepalive_expiry else 0
         self._pool: Final = Pool(limits.max_connections or 1, kept)
-        self._kept: Final = _session(aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=limits.keepalive_expiry))
-        self._once: Final = _session(aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True))
+        resolver = CheckedResolver()
+        self._kept: Final = _session(
+            aiohttp.TCPConnector(limit=0, ssl=tls, resolver=resolver, keepalive_timeout=limits.keepalive_expiry)
+        )
+        self._once: Final = _session(aiohttp.TCPConnector(limit=0, ssl=tls, resolver=resolver, force_close=True))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the answer, its body still to be read. Raises httpx.TransportError."""
+        """Return the answer, its body still to be read. Raises httpx.TransportError, AddressRefused."""
+        check_host(request.url.host)
         timeouts: dict[str, float | None] = request.extensions["timeout"]
         url = URL(str(request.url), encoded=True)
         await self._budget.pace()

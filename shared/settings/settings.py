@@ -48,8 +48,33 @@ class Settings(BaseSettings):
 
     secret_key: SecretStr | None = Field(
         None,
-        description="Fernet key that encrypts stored passwords. Unset: the file secret.key in the data folder.",
+        description="Fernet keys that encrypt stored passwords, separated by commas: the first encrypts, all decrypt. "
+        "Unset: the file secret.key in the data folder.",
     )
+
+    console: str = Field(
+        "127.0.0.1:8321",
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$",
+        description="Where the console listens, host:port. Off loopback only with TLS or a trusted proxy.",
+    )
+    console_hosts: str = Field(
+        "", description="Names by which browsers reach the console, host[:port], separated by commas, beside its own."
+    )
+    console_tls_certificate: Path | None = Field(None, description="PEM file of the console's certificate and chain.")
+    console_tls_key: Path | None = Field(None, description="PEM file of its key.")
+    console_trusted_proxy: str | None = Field(
+        None,
+        pattern=r"^[0-9a-fA-F.:/]+$",
+        description="Address or network of the proxy before the console, which does the TLS and tells who asks.",
+    )
+    admin_password: SecretStr | None = Field(
+        None, min_length=8, description="Password of the console. Unset: one is made at the first start and shown once."
+    )
+
+    url: str | None = Field(
+        None, pattern=r"^https?://[^\s]+$", description="A console that commands ask, as https://tallyman.example.com."
+    )
+    token: SecretStr | None = Field(None, description="API token that commands show there.")
 
     username: str | None = Field(None, description="User name at the registry that `tallyman run --load` connects.")
     password: SecretStr | None = Field(None, description="Its password.")
@@ -86,10 +111,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 "TALLYMAN_KAFKA_SECURITY asks for SASL: set TALLYMAN_KAFKA_USERNAME and TALLYMAN_KAFKA_PASSWORD"
             )
-        for name in ("kafka_ca", "clickhouse_ca"):
+        for name in ("kafka_ca", "clickhouse_ca", "console_tls_certificate", "console_tls_key"):
             path = getattr(self, name)
             if path is not None and not path.is_file():
                 raise ValueError(f"TALLYMAN_{name.upper()} names {path}, which is not a file")
+        if (self.console_tls_certificate is None) != (self.console_tls_key is None):
+            raise ValueError("TALLYMAN_CONSOLE_TLS_CERTIFICATE and TALLYMAN_CONSOLE_TLS_KEY go together: set both")
         if self.kafka is not None and self.clickhouse is None:
             raise ValueError(
                 "TALLYMAN_KAFKA is set and TALLYMAN_CLICKHOUSE is not: several processes cannot share the embedded "

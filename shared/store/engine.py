@@ -94,9 +94,9 @@ class Engine:
         """Return the answer to one query. parameters: for `{name:Type}` in it.  keys: for its `{keys}`."""
         return await self._on_a_thread(self._query, sql, parameters, keys)
 
-    async def command(self, sql: str) -> None:
-        """Run one statement that answers nothing."""
-        await self._on_a_thread(lambda: self._client().command(sql))
+    async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run one statement that answers nothing. parameters: for `{name:Type}` in it."""
+        await self._on_a_thread(lambda: self._client().command(sql, parameters=dict(parameters or {})))
 
     async def insert(self, table: str, columns: Sequence[str], data: Sequence[Sequence[Any]]) -> None:
         """Insert values, column by column, as one block. columns: all that the table has, by name."""

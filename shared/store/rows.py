@@ -181,9 +181,9 @@ class ListingPageRow:
 class ScanUnitRow:
     """One step of a scan; of each (registry, scan, repository, state, page) the lowest offset is kept.
 
-    state: started, catalog, expected, absent, stored, failed, skipped, held, closed, timeout or ended; those of
-    the scan as a whole have repository "".  reason: of the request (started), complete or incomplete (closed),
-    the status (ended).
+    state: started, catalog, expected, absent, stored, failed, skipped, held, closed, timeout, cancelled or ended;
+    those of the scan as a whole have repository "".  reason: of the request (started), complete or incomplete (closed),
+    the status (ended).  kind: of the scan (started).
     """
 
     TABLE: ClassVar[str] = "scan_units"
@@ -196,6 +196,7 @@ class ScanUnitRow:
     offset: int
     reason: str = ""
     request: str = ""
+    kind: str = ""
     tags: int = 0
     images: int = 0
     artifacts: int = 0

@@ -1,8 +1,22 @@
 """What ends scans, and what numbers them."""
 
+from dataclasses import dataclass
+
 from shared.store.columns import decode, names_of
 from shared.store.engine import Engine
 from shared.store.rows import ScanUnitRow
+
+
+@dataclass(frozen=True)
+class RunningScan:
+    """A scan that has started and not ended.
+
+    kind: "" where it was not kept.  repositories: a few of them; of a targeted one, all.
+    """
+
+    scan: int
+    kind: str
+    repositories: tuple[str, ...]
 
 
 async def scan_units(engine: Engine, registry: str, scan: int) -> list[ScanUnitRow]:
@@ -51,3 +65,30 @@ async def unfinished_scans(engine: Engine) -> list[tuple[str, int]]:
         """
     )
     return [(registry, scan) for registry, scan in found.rows]
+
+
+async def running_scans(engine: Engine, registry: str) -> list[RunningScan]:
+    """Return the registry's scans that have started and not ended, oldest first."""
+    found = await engine.query(
+        """
+        SELECT scan, anyIf(kind, state = 'started'),
+            groupUniqArrayIf(2)(repository, state = 'expected')
+        FROM scan_units WHERE registry = {registry:String}
+            AND scan IN (
+                SELECT scan FROM scan_units WHERE registry = {registry:String} AND repository = ''
+                GROUP BY scan HAVING countIf(state = 'started') > 0 AND countIf(state = 'ended') = 0
+            )
+        GROUP BY scan ORDER BY scan
+        """,
+        {"registry": registry},
+    )
+    return [RunningScan(scan, kind, tuple(names)) for scan, kind, names in found.rows]
+
+
+async def is_scan_known(engine: Engine, registry: str, scan: int) -> bool:
+    """Return whether a lister has taken the scan."""
+    found = await engine.query(
+        "SELECT count() FROM scan_units WHERE registry = {registry:String} AND scan = {scan:UInt64}",
+        {"registry": registry, "scan": scan},
+    )
+    return bool(found.rows[0][0])

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from shared.oci.digest import Digest
 from shared.settings import Settings
-from shared.store import known, scan_reads, sink_reads
+from shared.store import known, purge, scan_reads, sink_reads
 from shared.store.columns import columns_of, encode
 from shared.store.embedded import Embedded
 from shared.store.engine import Engine, Selection
@@ -82,6 +82,14 @@ class Store:
         """Return the highest scan number the store has seen of a registry, 0 = none."""
         return await scan_reads.highest_scan(self._engine, registry)
 
+    async def running_scans(self, registry: str) -> list[scan_reads.RunningScan]:
+        """Return the registry's scans that have started and not ended, oldest first."""
+        return await scan_reads.running_scans(self._engine, registry)
+
+    async def is_scan_known(self, registry: str, scan: int) -> bool:
+        """Return whether a lister has taken the scan."""
+        return await scan_reads.is_scan_known(self._engine, registry, scan)
+
     async def unfinished_scans(self) -> list[tuple[str, int]]:
         """Return (registry, scan) of scans started and not ended."""
         return await scan_reads.unfinished_scans(self._engine)
@@ -101,6 +109,10 @@ class Store:
     async def known_configs(self, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
         """Return what is stored of these configs."""
         return await known.known_configs(self._engine, registry, digests)
+
+    async def purge(self, registry: str) -> None:
+        """Delete all that is stored of a registry, its history included."""
+        await purge.purge(self._engine, registry)
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return the rows of a query of our own, by column name. parameters: for `{name:Type}` in it."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.messages.connection_changed import RegistryType
+from shared.messages.connection_fields import RegistryType
 from tests.contract.source_tree import ROOT, python_files
 
 _PRODUCT = re.compile("nexus|sonatype|artifactory|jfrog|gitlab|harbor|gitflic", re.IGNORECASE)
-_TABLE = Path("shared/messages/connection_changed.py")
+_TABLE = Path("shared/messages/connection_fields.py")
 _DIALECTS = Path("shared/registry/dialects")
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from services.access import RegistryAccess
+from shared.connections.records import Recorded
 from shared.connections.secrets import SecretUnreadable
+from shared.connections.snapshot import ConnectionsSnapshot
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
 from shared.messages.images_observed import ObservedManifest
@@ -141,8 +143,9 @@ class FakeConnections:
         self.asked.append((registry, offset))
         return self.connection
 
-    def all(self) -> tuple[tuple[Connection, int], ...]:
-        return ((self.connection, 0),) if self.connection else ()
+    def now(self) -> ConnectionsSnapshot:
+        recorded = [Recorded(0, self.connection.registry, self.connection)] if self.connection else []
+        return ConnectionsSnapshot().after(recorded)
 
 
 class FakeSecrets:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from shared.errors import PermanentError, TallymanError
-from shared.messages.connection_changed import AuthType
+from shared.messages.connection_fields import AuthType
 from shared.messages.images_observed import ObservedManifest
 from shared.messages.tags_found import FoundTag
 from shared.oci.digest import Digest

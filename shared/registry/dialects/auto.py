@@ -10,7 +10,7 @@ from typing import Final
 import httpx
 
 from shared.errors import PermanentError
-from shared.messages.connection_changed import BEARER_ONLY, AuthType, RegistryType
+from shared.messages.connection_fields import BEARER_ONLY, AuthType, RegistryType
 from shared.messages.images_observed import ObservedManifest
 from shared.messages.tags_found import FoundTag
 from shared.observability.logs import Log

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from tests.fakes.product.desk import Desk
 from tests.fakes.product.guards import PASSWORD, USERNAME
 from tests.support.generator import Estate
+
+_NUMBERS = count(1)
 
 
 def _nothing() -> None:
@@ -34,6 +37,7 @@ class ProductServer:
     url: the connection's host.  connection: its other settings (type, auth_type…).
     name_of: the estate's name of a repository -> Tallyman's, which is what `desk.forbidden` and `desk.broken` hold.
     expire_tokens: makes every token issued so far worthless.  pulls: manifests that the product counts as pulled.
+    number: of this server among all of the process; a port may come again.
     """
 
     url: str
@@ -46,6 +50,7 @@ class ProductServer:
     expire_tokens: Callable[[], None] = _nothing
     tells: Tells = Tells()
     pulls: list[str] = field(default_factory=list)
+    number: int = field(default_factory=lambda: next(_NUMBERS))
 
 
 OpensServer = Callable[[Estate], AbstractAsyncContextManager[ProductServer]]

@@ -101,12 +101,12 @@ async def test_https_to_a_port_that_speaks_http_is_named(make_client: MakeClient
         assert "does not speak TLS on this port" in sentence
 
 
-@pytest.mark.parametrize("ca", ["hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize("inside", ["AAAA", "a\u00e9\U0001f433"])
 async def test_a_ca_that_is_no_certificate_is_refused_before_anything_is_sent(
-    make_client: MakeClient, hostile: HostileRegistry, ca: str
+    make_client: MakeClient, hostile: HostileRegistry, inside: str
 ) -> None:
     with pytest.raises(PermanentError) as caught:
-        make_client(hostile.url, ca=ca)
+        make_client(hostile.url, ca=f"-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n")
     assert caught.value.reason == "ca_invalid"
 
 

@@ -24,7 +24,7 @@ BIG_BODY = b"x" * (64 * 1024 * 1024)
 """More than the sockets of both sides hold."""
 
 NOT_OF_THE_WIRE = {
-    *("version", "registry", "revision", "slot", "shards", "scan_base", "name", "type", "is_active"),
+    *("version", "registry", "revision", "slot", "shards", "scan_base", "cancelled", "name", "type", "is_active"),
     *("load_full_images_list", "load_interval_seconds"),
     *("include", "exclude", "include_tags", "exclude_tags", "newest_tags", "repositories"),
     *("host", "auth_type", "username", "password"),  # tests/integration/registry/test_sign_in.py is about these

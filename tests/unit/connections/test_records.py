@@ -13,7 +13,7 @@ from tests.unit.connections.samples import NOTHING, a_connection, holding
 
 
 def test_a_connection_is_read_as_it_was_written() -> None:
-    connection = a_connection(ca="PEM", include=("a/*",))
+    connection = a_connection(ca="-----BEGIN CERTIFICATE-----", include=("a/*",))
     assert read_record(record_key("registry1"), encode(connection), 7) == Recorded(7, "registry1", connection)
 
 

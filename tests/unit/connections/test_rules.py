@@ -1,5 +1,7 @@
 """What a new, an edited and an ensured connection is."""
 
+from pathlib import Path
+
 import pytest
 
 from shared.connections.rules import (
@@ -12,13 +14,15 @@ from shared.connections.rules import (
     edited_connection,
     ensured_connection,
     least_used_slot,
+    new_connection,
     with_scan_base_above,
 )
 from shared.connections.secrets import EncryptedSecret
 from shared.messages.connection_changed import Connection
+from tests.support.certificates import make_authority
 from tests.unit.connections.samples import HARBOR, NOTHING, PARTITIONS, a_connection, created, holding
 
-FIXED = {"version", "registry", "revision", "slot", "scan_base"}
+FIXED = {"version", "registry", "revision", "slot", "scan_base", "cancelled"}
 
 
 def ensured(snapshot: object, target: str, **settings: object) -> Connection:
@@ -118,7 +122,22 @@ def test_an_edit_may_not_take_anothers_name_but_may_keep_its_own() -> None:
 
 def test_settings_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ConnectionInvalid, match="choose one"):
-        edited_connection(holding(a_connection(ca="PEM")), "registry1", 1, {"skip_tls_verification": True})
+        edited_connection(
+            holding(a_connection(ca="-----BEGIN CERTIFICATE-----")), "registry1", 1, {"skip_tls_verification": True}
+        )
+
+
+@pytest.mark.parametrize("inside", ["", "AAAA", "a\u00e9\U0001f433"])
+def test_a_ca_that_holds_no_certificate_is_refused(inside: str) -> None:
+    pem = f"-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n"
+    with pytest.raises(ConnectionInvalid, match="no certificate in it that can be read") as caught:
+        new_connection(NOTHING, "registry1", 12, {"host": HARBOR, "ca": pem})
+    assert caught.value.fields.keys() == {"ca"}
+
+
+def test_a_ca_of_certificates_is_taken(tmp_path: Path) -> None:
+    pem = make_authority(tmp_path).certificate_file.read_text()
+    assert new_connection(NOTHING, "registry1", 12, {"host": HARBOR, "ca": pem}).ca == pem
 
 
 def test_a_stored_password_is_not_sent_to_another_host() -> None:

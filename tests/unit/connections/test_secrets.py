@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from shared.connections.secrets import Secrets, SecretUnreadable
+from shared.connections.secrets import Secrets, SecretUnreadable, add_key, drop_old_keys
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -102,3 +102,69 @@ def test_a_data_folder_that_cannot_be_made_is_told_with_what_to_do(tmp_path: Pat
 def test_secrets_show_no_key() -> None:
     key = a_key()
     assert key.get_secret_value() not in repr(Secrets([key]))
+
+
+def two_keys(tmp_path: Path) -> tuple[SecretStr, SecretStr, Path]:
+    old, new, file = a_key(), a_key(), tmp_path / "secret.key"
+    file.write_text(old.get_secret_value() + "\n")
+    file.chmod(0o600)
+    return old, new, file
+
+
+def test_several_keys_of_the_setting_are_separated_by_commas_and_the_first_encrypts(tmp_path: Path) -> None:
+    old, new = a_key(), a_key()
+    both = SecretStr(f"{new.get_secret_value()}, {old.get_secret_value()}")
+    secrets = Secrets.of(Settings(data=tmp_path, secret_key=both))
+    assert secrets.decrypt(Secrets([old]).encrypt(SecretStr("hunter2"))) == SecretStr("hunter2")
+    assert Secrets([new]).decrypt(secrets.encrypt(SecretStr("hunter3"))) == SecretStr("hunter3")
+
+
+def test_what_is_renewed_is_read_by_the_first_key_alone() -> None:
+    old, new = a_key(), a_key()
+    before = Secrets([old]).encrypt(SecretStr("hunter2"))
+    both = Secrets([new, old])
+    assert not both.is_current(before)
+    after = both.renewed(before)
+    assert both.is_current(after)
+    assert Secrets([new]).decrypt(after) == SecretStr("hunter2")
+    with pytest.raises(SecretUnreadable):
+        both.renewed("damaged")
+
+
+def test_a_running_service_learns_a_key_that_was_added_to_the_file(tmp_path: Path) -> None:
+    old, _, file = two_keys(tmp_path)
+    settings = Settings(data=tmp_path)
+    running = Secrets.of(settings)
+    first = running.fingerprints
+    add_key(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    encrypted = Secrets.of(settings).encrypt(SecretStr("hunter2"))
+    assert running.decrypt(encrypted) == SecretStr("hunter2")
+    assert running.fingerprints[1:] == first
+    assert drop_old_keys(file) == 1
+    assert Secrets.of(settings).decrypt(encrypted) == SecretStr("hunter2")
+    with pytest.raises(SecretUnreadable):
+        Secrets.of(settings).decrypt(Secrets([old]).encrypt(SecretStr("hunter2")))
+
+
+def test_a_key_file_that_is_damaged_while_a_service_runs_leaves_its_keys_as_they_were(tmp_path: Path) -> None:
+    old, _, file = two_keys(tmp_path)
+    running = Secrets.of(Settings(data=tmp_path))
+    file.write_text("garbage")
+    with pytest.raises(SecretUnreadable):
+        running.decrypt("x")
+    assert running.decrypt(Secrets([old]).encrypt(SecretStr("hunter2"))) == SecretStr("hunter2")
+
+
+def test_a_fingerprint_tells_keys_apart_and_shows_nothing_of_them() -> None:
+    one, two = a_key(), a_key()
+    first, second = Secrets([one, two]).fingerprints
+    assert first != second
+    assert first not in one.get_secret_value()
+    assert (first, second) == Secrets([one, two]).fingerprints
+
+
+def test_a_derived_key_is_another_one_for_each_purpose() -> None:
+    secrets = Secrets([a_key()])
+    assert len({secrets.derived(b"one"), secrets.derived(b"two")}) == 2
+    Fernet(secrets.derived(b"one"))
