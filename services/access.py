@@ -1,16 +1,18 @@
 """How a loading stage reaches the registry that a message is about: the connection as of the message, and a client."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from pydantic import SecretStr
 
+from shared.connections.snapshot import ConnectionsSnapshot
+from shared.errors import PermanentError
 from shared.messages.connection_changed import Connection
 from shared.messages.model import Failure
 
 REASON_DELETED: Final = "connection_deleted"
 REASON_INACTIVE: Final = "connection_inactive"
+REASON_CANCELLED: Final = "scan_cancelled"
 
 C_co = TypeVar("C_co", covariant=True)
 
@@ -20,7 +22,7 @@ class KnowsConnections(Protocol):
 
     async def get(self, registry: str, offset: int) -> Connection | None: ...
 
-    def all(self) -> Collection[tuple[Connection, int]]: ...
+    def now(self) -> ConnectionsSnapshot: ...
 
 
 class DecryptsPasswords(Protocol):
@@ -33,6 +35,14 @@ class GivesClients(Protocol[C_co]):
     """One client for each registry and process (`shared.registry.clients`)."""
 
     def of(self, connection: Connection, password: SecretStr | None) -> C_co: ...
+
+
+class PassedOver(PermanentError):  # says what has happened
+    """The registry was deleted or made inactive, or the scan cancelled, while a message of it was worked."""
+
+    def __init__(self, why: Failure) -> None:
+        super().__init__(why.detail, reason=why.reason)
+        self.why: Final = why
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,13 @@ class RegistryAccess(Generic[C_co]):
 
     def connection_now(self, registry: str) -> Connection | None:
         """Return the connection that is known at this moment, without waiting for a newer one."""
-        return next((known for known, _ in self.connections.all() if known.registry == registry), None)
+        return self.connections.now().connection(registry)
+
+    def check_wanted(self, registry: str, scan: int) -> None:
+        """Raise PassedOver once the registry is not to be asked any more for this scan."""
+        found = usable(registry, self.connection_now(registry), scan)
+        if isinstance(found, Failure):
+            raise PassedOver(found)
 
     def client(self, connection: Connection) -> C_co:
         """Return the registry's client. Raises PermanentError where the stored password cannot be decrypted."""
@@ -60,14 +76,18 @@ class RegistryAccess(Generic[C_co]):
         return self.clients.of(connection, password)
 
 
-def why_skipped(registry: str, connection: Connection | None) -> Failure:
-    """Return the reason for which a registry with this connection, deleted or inactive, is not asked anything."""
+def usable(registry: str, connection: Connection | None, scan: int) -> Connection | Failure:
+    """Return the connection, or why a message of this scan is passed over: deleted, inactive, or cancelled."""
     if connection is None:
         return Failure(
             what=registry, reason=REASON_DELETED, detail="The registry's connection was deleted after this was asked."
         )
-    return Failure(
-        what=connection.name,
-        reason=REASON_INACTIVE,
-        detail="The connection is inactive: activate it to load the registry.",
-    )
+    if not connection.is_active:
+        return Failure(
+            what=connection.name,
+            reason=REASON_INACTIVE,
+            detail="The connection is inactive: activate it to load the registry.",
+        )
+    if scan in connection.cancelled:
+        return Failure(what=connection.name, reason=REASON_CANCELLED, detail="The scan was cancelled by a person.")
+    return connection

@@ -11,6 +11,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.access import RegistryAccess
+from services.reporting import reporting
 from shared.connections.secrets import Secrets
 from shared.connections.topic import ConnectionsTopic
 from shared.connections.view import ConnectionsView
@@ -29,12 +30,15 @@ _LOG: Final = Log("start")
 
 @dataclass(frozen=True)
 class Opened:
-    """An installation as a service uses it."""
+    """An installation as a service uses it.  process: by which id it reports itself."""
 
     settings: Settings
     topic: ConnectionsTopic
     connections: ConnectionsView
+    secrets: Secrets
+    clients: RegistryClients
     access: RegistryAccess[Dialect]
+    process: str
 
 
 def connections_topic(settings: Settings) -> ConnectionsTopic:
@@ -45,8 +49,10 @@ def connections_topic(settings: Settings) -> ConnectionsTopic:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *stages: str) -> AsyncIterator[Opened]:
-    """Yield the installation, its topics made and checked. stages: those whose dead-letter topics are needed.
+async def opened(settings: Settings, *stages: str, service: str = "") -> AsyncIterator[Opened]:
+    """Yield the installation, its topics made and checked.
+
+    stages: those whose dead-letter topics are needed.  service: what the process calls itself; else its first stage.
 
     Raises SettingsError.
     """
@@ -58,8 +64,12 @@ async def opened(settings: Settings, *stages: str) -> AsyncIterator[Opened]:
         stack.push_async_callback(connections.stop)
         clients = RegistryClients(settings)
         stack.push_async_callback(clients.close)
-        access = RegistryAccess(connections, Secrets.of(settings), clients)
-        yield Opened(settings, topic, connections, access)
+        secrets = Secrets.of(settings)
+        process = await stack.enter_async_context(
+            reporting(settings, service or stages[0], lambda: secrets.fingerprints)
+        )
+        access = RegistryAccess(connections, secrets, clients)
+        yield Opened(settings, topic, connections, secrets, clients, access, process)
 
 
 @asynccontextmanager

@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from secrets import token_hex
 
 from services.lister.progress import progress_heard
+from services.lister.schedule import keep_schedule
 from services.lister.stage import NAME, lister_stage
 from services.lister.window import Window
 from services.opening import number_above_store, open_store, opened
+from services.scan_requests import ScanRequests
 from shared.observability.heartbeat import beating
 from shared.observability.logs import configure_logs
+from shared.pipeline.beside import beside
 from shared.pipeline.process import run_process
+from shared.pipeline.stage import StageStats
 from shared.pipeline.worker import run_stage
 from shared.settings import load_settings
 
@@ -24,9 +28,15 @@ async def run(stop: asyncio.Event) -> None:
     window = Window(time.monotonic, settings.stall_seconds)
     async with beating(settings.heartbeat), opened(settings, NAME) as ready, open_store(settings) as store:
         await number_above_store(ready, store)
-        stage = lister_stage(ready.access, window, settings, lambda: datetime.now(UTC), lambda: token_hex(8))
-        async with progress_heard(settings, window.hear, stop):
-            await run_stage(stage, settings, stop)
+        stage = lister_stage(ready.access, window, settings, _now, lambda: token_hex(8))
+        requests, stats = ScanRequests(settings, ready.topic, store), StageStats()
+        schedule = keep_schedule(ready.connections.now, requests, stats.partitions, settings.partitions, _now, stop)
+        async with progress_heard(settings, window.hear, stop), beside(schedule, stop):
+            await run_stage(stage, settings, stop, stats=stats)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 if __name__ == "__main__":

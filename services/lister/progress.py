@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,6 +12,7 @@ from shared.messages.codec import decode
 from shared.messages.scan_progressed import ScanProgressed
 from shared.messages.topics import SCAN_PROGRESSED
 from shared.observability.logs import Log
+from shared.pipeline.beside import beside
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
@@ -36,14 +37,8 @@ async def progress_heard(
         await consumer.start()
         consumer.assign([TopicPartition(topic, partition) for partition in range(settings.partitions)])
         await consumer.seek_to_end()
-        following = asyncio.create_task(_follow(consumer, hear), name="scan progress")
-        following.add_done_callback(lambda _: stop.set())
-        try:
+        async with beside(_follow(consumer, hear), stop):
             yield
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
     finally:
         await consumer.stop()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from services.access import RegistryAccess, why_skipped
+from services.access import RegistryAccess, usable
 from services.lister.catalog import CatalogDraft, first_page
 from services.lister.selection import REASON_FILTERED, check_source, listed_names
 from services.lister.window import width
@@ -77,12 +77,13 @@ class _Lister:
 
     async def list_repositories(self, request: ScanRequested) -> AsyncIterator[Message]:
         """Yield the scan's repositories, each catalog page after its names, and the continuation where one is due."""
-        connection = await self.registries.connection(request.registry, request.connection)
-        context = _context(request, connection)
+        known = await self.registries.connection(request.registry, request.connection)
+        context = _context(request, known)
         for started in self._started(request, context):
             yield started
-        if connection is None or not connection.is_active:
-            yield _unread(context, first_page(request), why_skipped(request.registry, connection))
+        connection = usable(request.registry, known, context.scan)
+        if isinstance(connection, Failure):
+            yield _unread(context, first_page(request), connection)
         elif request.kind is not ScanKind.FULL:
             for message in _targeted(request, context):
                 yield message

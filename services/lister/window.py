@@ -10,7 +10,7 @@ from typing import Final
 
 from shared.messages.connection_changed import Connection
 from shared.messages.model import ScanContext
-from shared.messages.scan_progressed import ScanEnded, ScanProgressed, ScanTimedOut, UnitReported
+from shared.messages.scan_progressed import ScanCancelled, ScanEnded, ScanProgressed, ScanTimedOut, UnitReported
 
 _Unit = tuple[int, str]
 
@@ -57,7 +57,7 @@ class Window:
         match message.progress:
             case UnitReported(repository=repository):
                 units.pop((message.context.scan, repository), None)
-            case ScanEnded() | ScanTimedOut():
+            case ScanEnded() | ScanTimedOut() | ScanCancelled():
                 for unit in [unit for unit in units if unit[0] == message.context.scan]:
                     del units[unit]
             case _:

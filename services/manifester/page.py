@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import Semaphore
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Protocol
@@ -80,6 +80,7 @@ class PageReader:
     known: what the store knows of tags.
     configs, members (manifests of indexes): those that any page of the process has read.
     turns: bounds the requests under way, over all pages.
+    check_wanted: raises, before each request, once nobody wants the page any more.
     """
 
     page: TagsFound
@@ -89,6 +90,7 @@ class PageReader:
     configs: LatelyRead[Digest, ParsedConfig]
     members: LatelyRead[Digest, Parsed]
     turns: Semaphore
+    check_wanted: Callable[[], None]
     seen: SeenPage = field(default_factory=SeenPage)
 
     async def read(self) -> SeenPage:
@@ -171,10 +173,12 @@ class PageReader:
 
     async def _image(self, tag: FoundTag) -> tuple[ObservedManifest, ...]:
         async with self.turns:
+            self.check_wanted()
             return await self.client.image(self.page.repository, tag)
 
     async def _manifest(self, reference: str, known: Digest | None) -> FetchedManifest | Unchanged:
         async with self.turns:
+            self.check_wanted()
             return await self.client.manifest(self.page.repository, reference, known)
 
     async def _member(self, digest: Digest) -> Parsed:
@@ -184,6 +188,7 @@ class PageReader:
 
     async def _config(self, digest: Digest) -> ParsedConfig:
         async with self.turns:
+            self.check_wanted()
             body = await self.client.config(self.page.repository, digest)
         return parse_config(body)
 

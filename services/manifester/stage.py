@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final, Protocol
 
-from services.access import RegistryAccess, why_skipped
+from services.access import PassedOver, RegistryAccess, usable
 from services.manifester.known_tags import KnownTags, KnowsTags
 from services.manifester.lately_read import LatelyRead
 from services.manifester.observation import observed, observed_nothing
@@ -14,7 +15,7 @@ from services.manifester.turns import Turns
 from services.units import failure, unit_failed, unit_skipped
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
-from shared.messages.model import Message, ScanContext
+from shared.messages.model import Failure, Message, ScanContext
 from shared.messages.tags_found import TagsFound
 from shared.messages.topics import TAGS_FOUND
 from shared.oci.config import ParsedConfig
@@ -59,12 +60,18 @@ class _Manifester:
     async def observe(self, page: TagsFound) -> AsyncIterator[Message]:
         """Yield the one observation of the page, or that its registry is not asked anything."""
         context = page.context
-        connection = await self.registries.connection(context.registry, context.connection)
-        if connection is None or not connection.is_active:
-            yield unit_skipped(context, page.repository, why_skipped(context.registry, connection))
+        known = await self.registries.connection(context.registry, context.connection)
+        connection = usable(context.registry, known, context.scan)
+        if isinstance(connection, Failure):
+            yield unit_skipped(context, page.repository, connection)
             return
-        with metered() as meter:
-            seen = await self._seen(page, connection)
+        try:
+            with metered() as meter:
+                seen = await self._seen(page, connection)
+            self.registries.check_wanted(context.registry, context.scan)
+        except PassedOver as error:
+            yield unit_skipped(context, page.repository, error.why)
+            return
         yield observed(page, seen, meter.requests, self.clock())
 
     def give_up(self, page: TagsFound, error: TallymanError) -> Iterator[Message]:
@@ -79,7 +86,8 @@ class _Manifester:
         except TallymanError as error:
             return SeenPage(failed={tag.name: error for tag in page.tags})
         turns = self.turns.of(connection)
-        return await PageReader(page, client, self.store, self.known, self.configs, self.members, turns).read()
+        wanted = partial(self.registries.check_wanted, page.context.registry, page.context.scan)
+        return await PageReader(page, client, self.store, self.known, self.configs, self.members, turns, wanted).read()
 
 
 def _unreadable(context: ScanContext, repository: str | None, error: TallymanError) -> Iterator[Message]:

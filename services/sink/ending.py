@@ -13,6 +13,7 @@ from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
     Counts,
+    ScanCancelled,
     ScanEnded,
     ScanProgressed,
     ScanStarted,
@@ -22,7 +23,7 @@ from shared.messages.scan_progressed import (
 )
 from shared.store.rows import ScanUnitRow
 
-Status = Literal["complete", "partial", "failed"]
+Status = Literal["complete", "partial", "failed", "cancelled"]
 
 GOOD: Final = frozenset({UnitOutcome.STORED, UnitOutcome.SKIPPED})
 """Outcomes that leave nothing of the unit unknown."""
@@ -58,6 +59,7 @@ class ScanTally:
     catalog_failures: dict[int, int] = field(default_factory=dict)
     catalog_complete: bool | None = None
     timed_out: bool = False
+    cancelled: bool = False
     ended: bool = False
 
     def add(self, message: ScanProgressed) -> None:
@@ -80,6 +82,8 @@ class ScanTally:
                 self.hear(name, outcome, counts)
             case ScanTimedOut():
                 self.timed_out = True
+            case ScanCancelled():
+                self.cancelled = True
             case ScanEnded():
                 self.ended = True
 
@@ -99,6 +103,8 @@ class ScanTally:
     def status(self) -> Status | None:
         """Return how the scan ended, None while it runs."""
         done = self.catalog_complete is not None and not self.waiting
+        if not done and self.cancelled:
+            return "cancelled"
         if not done:
             return "partial" if self.timed_out else None
         if not self.catalog_complete and not self.expected:
@@ -107,15 +113,15 @@ class ScanTally:
         return "complete" if self.catalog_complete and good else "partial"
 
     def missing(self) -> list[str]:
-        """Return the units not heard of."""
-        return sorted(self.waiting)
+        """Return the units not heard of, where that is what ended the scan."""
+        return sorted(self.waiting) if self.timed_out and not self.cancelled else []
 
     def counts(self) -> Counts:
         """Return the sums over all units, with the catalog's requests and failures, and the units not heard of."""
         units = [counts for _, counts in self.heard.values()]
         sums = {name: sum(getattr(unit, name) for unit in units) for name in Counts.model_fields}
         sums["requests"] += sum(self.catalog_requests.values())
-        sums["failed"] += sum(self.catalog_failures.values()) + (len(self.waiting) if self.timed_out else 0)
+        sums["failed"] += sum(self.catalog_failures.values()) + len(self.missing())
         return Counts(**sums)
 
 
@@ -138,6 +144,8 @@ def tally_of(context: ScanContext, rows: Iterable[ScanUnitRow], before: int) -> 
                 tally.catalog_complete = row.reason == "complete"
             case "timeout":
                 tally.timed_out = True
+            case "cancelled":
+                tally.cancelled = True
             case "ended":
                 tally.ended = True
             case _:

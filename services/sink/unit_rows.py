@@ -9,6 +9,7 @@ from shared.messages.model import Failure
 from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
+    ScanCancelled,
     ScanEnded,
     ScanProgressed,
     ScanStarted,
@@ -44,6 +45,7 @@ def unit_rows(message: ScanProgressed, offset: int, at: datetime) -> Iterator[Sc
                 offset=offset,
                 reason=reason,
                 request=request,
+                kind=message.context.kind.value,
                 at=asked_at,
             )
         case CatalogPage(page=page, names=names, failures=failures, requests=requests):
@@ -60,6 +62,8 @@ def unit_rows(message: ScanProgressed, offset: int, at: datetime) -> Iterator[Sc
             yield row(outcome.value, name, failures=failures, out_of_scope=out, **counts.model_dump())
         case ScanTimedOut():
             yield row("timeout")
+        case ScanCancelled():
+            yield row("cancelled")
         case ScanEnded(status=status):
             yield row("ended", reason=status)
 

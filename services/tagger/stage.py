@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Protocol
 
-from services.access import RegistryAccess, why_skipped
+from services.access import RegistryAccess, usable
 from services.readings import Leg, first_leg, next_leg
 from services.scope import scoped, scoped_whole
 from services.units import failure, unit_failed, unit_skipped
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
 from shared.messages.images_observed import ObservedManifest
-from shared.messages.model import Message, ScanContext, ScanKind
+from shared.messages.model import Failure, Message, ScanContext, ScanKind
 from shared.messages.repository_found import RepositoryFound
 from shared.messages.tags_found import FoundTag
 from shared.messages.topics import REPOSITORY_FOUND
@@ -58,9 +58,10 @@ class _Tagger:
     async def list_tags(self, found: RepositoryFound) -> AsyncIterator[Message]:
         """Yield the pages that this message's working makes, and the continuation where one is due."""
         context = found.context
-        connection = await self.registries.connection(context.registry, context.connection)
-        if connection is None or not connection.is_active:
-            yield unit_skipped(context, found.repository, why_skipped(context.registry, connection))
+        known = await self.registries.connection(context.registry, context.connection)
+        connection = usable(context.registry, known, context.scan)
+        if isinstance(connection, Failure):
+            yield unit_skipped(context, found.repository, connection)
             return
         leg = _leg_of(found, self.fresh_id())
         if found.tag is not None:

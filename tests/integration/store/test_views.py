@@ -24,7 +24,7 @@ PUBLIC = {
     ),
     "scans": (
         "scan_id registry reason status started_at completed_at repositories tags images artifacts discovered removed "
-        "failed requests repositories_out_of_scope tags_out_of_scope"
+        "failed requests repositories_out_of_scope tags_out_of_scope kind repositories_done"
     ),
     "scan_failures": "registry scan_id repository what reason detail at",
     "scan_out_of_scope": "registry scan_id repository tag",
