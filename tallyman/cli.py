@@ -4,30 +4,33 @@ A command imports what it needs when it runs: broker, store and stages take a se
 nor a question to a running service needs them.
 """
 
-import re
-import ssl
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar, cast
 
 import typer
 
+from shared.connections.rules import ConnectionSettings
 from shared.errors import SettingsError, TallymanError
-from shared.messages.connection_changed import AuthType, RegistryType
 from shared.observability.logs import configure_logs
 from shared.pipeline.loop import run_loop
 from shared.settings import Settings, load_settings
+from tallyman.options import with_connection_options
 from tallyman.output import Format
 
 T = TypeVar("T")
 
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
-_WRONG_USAGE: Final = frozenset({"settings", "connection_invalid", "name_taken", "ambiguous", "sql_not_read_only"})
+_WRONG_USAGE: Final = frozenset(
+    {
+        *("settings", "connection_invalid", "name_taken", "token_name_taken", "ambiguous", "sql_not_read_only"),
+        *("no_such_connection", "no_such_scan", "no_such_token", "connection_inactive", "request_invalid"),
+    }
+)
 """Reasons of errors that whoever typed the command can make go away; a service that refuses passes its own on."""
 
-_CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _LOG_LEVEL: Final = "warning"
 """A person at a terminal is told of what goes wrong; TALLYMAN_LOG_LEVEL=info tells more."""
 
@@ -51,24 +54,20 @@ Data = Annotated[
     ),
 ]
 Form = Annotated[Format, typer.Option("--format", help="How rows are printed.")]
+PasswordStdin = Annotated[
+    bool,
+    typer.Option(
+        "--password-stdin", help="Read the password from standard input, so that no list of processes shows it."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
+Name = Annotated[str, typer.Argument(help="The connection's name or id.")]
 Registry = Annotated[str | None, typer.Option("--registry", metavar="NAME", help="Only this registry.")]
 Repository = Annotated[
     str | None, typer.Option("--repository", metavar="GLOB", help="Only repositories like this; * and ? as in a shell.")
 ]
 
 
-Include = Annotated[
-    list[str] | None, typer.Option("--include", metavar="PATTERN", help="Only repositories like this; repeat for more.")
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option("--exclude", metavar="PATTERN", help="No repositories like this; wins over --include."),
-]
-IncludeTags = Annotated[list[str] | None, typer.Option("--include-tag", metavar="PATTERN", help="Only tags like this.")]
-ExcludeTags = Annotated[
-    list[str] | None,
-    typer.Option("--exclude-tag", metavar="PATTERN", help="No tags like this; wins over --include-tag."),
-]
 Architecture = Annotated[str | None, typer.Option("--architecture", metavar="ARCH", help="Only this one, as amd64.")]
 
 
@@ -76,7 +75,8 @@ Architecture = Annotated[str | None, typer.Option("--architecture", metavar="ARC
 def run(
     data: Data = None,
     listen: Annotated[
-        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Serve health and status over HTTP there too.")
+        str | None,
+        typer.Option("--listen", metavar="HOST:PORT", help="Where the console listens. [default: 127.0.0.1:8321]"),
     ] = None,
     load: Annotated[
         str | None,
@@ -98,48 +98,16 @@ def run(
 
 
 @app.command()
+@with_connection_options()
 def load(
     host: Annotated[str, typer.Argument(help="The registry with its protocol, https://registry.example.com.")],
-    name: Annotated[str | None, typer.Option(help="What to call it. [default: its host name]")] = None,
-    product: Annotated[
-        RegistryType | None, typer.Option("--type", help="The product it is; auto finds out. [default: auto]")
-    ] = None,
-    auth: Annotated[
-        AuthType | None, typer.Option(help="How to sign in; bearer shows the password to the registry's token service.")
-    ] = None,
-    username: Annotated[str | None, typer.Option(help="User name.")] = None,
-    password_stdin: Annotated[
-        bool,
-        typer.Option(
-            "--password-stdin", help="Read the password from standard input, so that no list of processes shows it."
-        ),
-    ] = False,
-    page_size: Annotated[int | None, typer.Option(help="Entries asked of a catalog or tag page.")] = None,
-    max_connections: Annotated[int | None, typer.Option(help="Connections open at once, at most.")] = None,
-    max_rps: Annotated[int | None, typer.Option(help="Requests in any one second, at most.")] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Do not check the registry's certificate. --ca is safer.")
-    ] = False,
-    ca: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PEM file of the CA to trust for this registry.")
-    ] = None,
-    repositories: Annotated[
-        list[str] | None,
-        typer.Option("--repository", metavar="NAME", help="Load this one instead of the catalog's; repeat for more."),
-    ] = None,
-    include: Include = None,
-    exclude: Exclude = None,
-    include_tags: IncludeTags = None,
-    exclude_tags: ExcludeTags = None,
-    newest_tags: Annotated[
-        int | None,
-        typer.Option(help="So many tags of a repository, the newest, where the product tells dates; 0 = all."),
-    ] = None,
+    settings: dict[str, Any],
+    password_stdin: PasswordStdin = False,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Believe it when most of the tags or repositories are gone.")
     ] = False,
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Load a registry once. Loading the same host again is a second scan of the same registry.
 
@@ -149,24 +117,8 @@ def load(
     """
     from tallyman.commands import load as command
 
-    wanted = command.connection_settings(
-        name=name,
-        type=product,
-        auth_type=auth,
-        username=username,
-        page_size=page_size,
-        max_connections=max_connections,
-        max_keepalive_connections=max_connections,
-        max_rps=max_rps,
-        repositories=_listed(repositories),
-        include=_listed(include),
-        exclude=_listed(exclude),
-        include_tags=_listed(include_tags),
-        exclude_tags=_listed(exclude_tags),
-        **({"newest_tags": newest_tags or None} if newest_tags is not None else {}),
-        **trust_settings(insecure, ca),
-    )
     password = _read_password() if password_stdin else None
+    wanted = cast(ConnectionSettings, settings)
     _finish(command.load(_settings(data), host, wanted, password, allow_empty=allow_empty, as_json=as_json))
 
 
@@ -174,7 +126,7 @@ def load(
 def plan(
     name: Annotated[str, typer.Argument(help="The connection's name, or its host.")],
     data: Data = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say which way a registry will be read, why, and how many requests that takes. Starts no scan.
 
@@ -249,6 +201,172 @@ def sql(
     _finish(command.sql(_settings(data), statement, form))
 
 
+connection_app = typer.Typer(no_args_is_help=True, help="Connect registries, test, edit and delete connections.")
+app.add_typer(connection_app, name="connection")
+token_app = typer.Typer(no_args_is_help=True, help="API tokens: made, listed, taken back.")
+app.add_typer(token_app, name="token")
+
+
+secrets_app = typer.Typer(no_args_is_help=True, help="The keys that encrypt the passwords that are kept.")
+app.add_typer(secrets_app, name="secrets")
+
+
+@secrets_app.command("rotate")
+def rotate_secrets(data: Data = None) -> None:
+    """Encrypt every password with the newest key: the first of TALLYMAN_SECRET_KEY, or a new one in the key file."""
+    from tallyman.commands import secrets as command
+
+    _finish(command.rotate(_settings(data)))
+
+
+@secrets_app.command("drop-old-keys")
+def drop_old_keys(data: Data = None) -> None:
+    """Drop the old keys, once every running service knows the new one and nothing is encrypted with an old one."""
+    from tallyman.commands import secrets as command
+
+    _finish(command.drop(_settings(data)))
+
+
+@connection_app.command("add")
+@with_connection_options(leave_out=frozenset({"name"}))
+def add_connection(
+    name: Annotated[str, typer.Argument(help="What to call it.")],
+    host: Annotated[str, typer.Argument(help="The registry with its protocol, https://registry.example.com.")],
+    settings: dict[str, Any],
+    password_stdin: PasswordStdin = False,
+    test: Annotated[bool, typer.Option("--test", help="Test it instead of saving it.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Connect a registry. Nothing is asked of it yet: `--test` first, or `tallyman connection test` after."""
+    from tallyman.commands import connection as command
+
+    password = _read_password() if password_stdin else None
+    wanted = {"name": name, "host": host, **settings}
+    work = command.test_draft if test else command.add
+    _finish(work(_settings(data), wanted, password, as_json=as_json))
+
+
+@connection_app.command("list")
+def list_connections(form: Form = Format.TABLE, data: Data = None) -> None:
+    """List the connections, with status and last scan."""
+    from tallyman.commands import connection as command
+
+    _finish(command.list_all(_settings(data), form))
+
+
+@connection_app.command("show")
+def show_connection(name: Name, data: Data = None, as_json: Json = False) -> None:
+    """Show one connection. Passwords are never shown."""
+    from tallyman.commands import connection as command
+
+    _finish(command.show(_settings(data), name, as_json=as_json))
+
+
+@connection_app.command("edit")
+@with_connection_options(leave_out=frozenset({"name"}))
+def edit_connection(
+    connection: Name,
+    settings: dict[str, Any],
+    name: Annotated[str | None, typer.Option("--name", help="A new name.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="A new host; the password has to be given again.")] = None,
+    password_stdin: PasswordStdin = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Change what is given of a connection, and keep the rest. An empty value takes a setting away."""
+    from tallyman.commands import connection as command
+
+    given = {"name": name, "host": host}
+    wanted = {**settings, **{key: value for key, value in given.items() if value is not None}}
+    password = _read_password() if password_stdin else None
+    _finish(command.edit(_settings(data), connection, wanted, password, as_json=as_json))
+
+
+@connection_app.command("remove")
+def remove_connection(
+    name: Name,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete its history too, for good.")] = False,
+    data: Data = None,
+) -> None:
+    """Delete a connection and stop its scans. Its history stays, unless --purge is given."""
+    from tallyman.commands import connection as command
+
+    _finish(command.remove(_settings(data), name, purge=purge))
+
+
+@connection_app.command("test")
+def check_connection(name: Name, data: Data = None, as_json: Json = False) -> None:
+    """Try a connection stage by stage; nothing is changed. Exit codes: 0 well, 3 needs a look, 4 failed."""
+    from tallyman.commands import connection as command
+
+    _finish(command.test(_settings(data), name, as_json=as_json))
+
+
+@app.command()
+def scan(
+    name: Name,
+    repository: Annotated[str | None, typer.Option("--repository", metavar="NAME", help="Only this one.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for its end, with load's exit codes.")] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Believe it when most of the tags or repositories are gone.")
+    ] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Load a connected registry again, or one repository of it. Without a running service it always waits."""
+    from tallyman.commands import scan as command
+
+    _finish(command.scan(_settings(data), name, repository, wait=wait, allow_empty=allow_empty, as_json=as_json))
+
+
+@app.command()
+def cancel(
+    name: Name, number: Annotated[int, typer.Argument(help="The scan's number.", min=0)], data: Data = None
+) -> None:
+    """Cancel a running scan. What was completed stays."""
+    from tallyman.commands import scan as command
+
+    _finish(command.cancel(_settings(data), name, number))
+
+
+@app.command()
+def status(data: Data = None, as_json: Json = False) -> None:
+    """Show how the estate stands: registries, their status, their last scans."""
+    from tallyman.commands import scan as command
+
+    _finish(command.status(_settings(data), as_json=as_json))
+
+
+@token_app.command("create")
+def create_token(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    admin: Annotated[bool, typer.Option("--admin", help="It may change things; else it only reads.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make an API token. It is shown once and kept as a hash."""
+    from tallyman.commands import token as command
+
+    _finish(command.create(_settings(data), name, admin=admin, as_json=as_json))
+
+
+@token_app.command("list")
+def list_tokens(data: Data = None) -> None:
+    """List the tokens, without their secrets."""
+    from tallyman.commands import token as command
+
+    _finish(command.list_all(_settings(data)))
+
+
+@token_app.command("remove")
+def remove_token(name: Annotated[str, typer.Argument(help="Its name or id.")], data: Data = None) -> None:
+    """Take a token back: it lets nobody in from then on."""
+    from tallyman.commands import token as command
+
+    _finish(command.remove(_settings(data), name))
+
+
 def main() -> None:
     """Run the command line."""
     app(prog_name="tallyman")
@@ -281,33 +399,6 @@ def _finish(command: Coroutine[Any, Any, int]) -> None:
 def _fail(error: TallymanError) -> Any:
     typer.echo(f"tallyman: {error}", err=True)
     raise typer.Exit(EXIT_USAGE if error.reason in _WRONG_USAGE else EXIT_ERROR)
-
-
-def trust_settings(insecure: bool, ca: Path | None) -> dict[str, Any]:
-    """Return how the certificate is checked from now on; nothing, where neither option is given.
-
-    One choice undoes the other, whichever was made in an earlier load.
-    """
-    if insecure and ca:
-        raise typer.BadParameter("--insecure checks no certificate: leave --ca out, or --insecure", param_hint="--ca")
-    if insecure:
-        return {"skip_tls_verification": True, "ca": None}
-    return {"skip_tls_verification": False, "ca": _read_ca(ca)} if ca else {}
-
-
-def _listed(words: list[str] | None) -> tuple[str, ...] | None:
-    """Return the words of a repeated option, None where it was not given; empty ones say that there are none."""
-    return tuple(word for word in words if word) if words else None
-
-
-def _read_ca(path: Path) -> str:
-    """Return the certificates in the file, without the comments that bundles have between them."""
-    try:
-        found = "\n".join(_CERTIFICATE.findall(path.read_text(encoding="utf-8")))
-        ssl.create_default_context().load_verify_locations(cadata=found)
-    except (OSError, ValueError) as error:  # an SSLError is an OSError
-        raise typer.BadParameter(f"{path} is not a readable file of PEM certificates", param_hint="--ca") from error
-    return found
 
 
 def _read_password() -> str:

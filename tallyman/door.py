@@ -36,7 +36,7 @@ class Door:
         if not path.is_socket():
             return None
         try:
-            async with _session(path) as session, session.get("http://door/status") as answer:
+            async with _session(path) as session, session.get("http://door/door/status") as answer:
                 return cls(path, (await answer.json())["kafka"])
         except (aiohttp.ClientConnectorError, aiohttp.ServerDisconnectedError):
             return None  # left by a run that was killed
@@ -46,7 +46,7 @@ class Door:
         async with _session(self._path) as session:
             try:
                 while True:
-                    async with session.get("http://door/status"):
+                    async with session.get("http://door/door/status"):
                         await asyncio.sleep(_LOOK_SECONDS)
             except aiohttp.ClientError:
                 return
@@ -54,7 +54,10 @@ class Door:
     @asynccontextmanager
     async def select(self, sql: str) -> AsyncIterator[tuple[Sequence[str], AsyncIterator[Sequence[Any]]]]:
         """Yield columns and rows of a read-only statement. Raises DoorRefused."""
-        async with _session(self._path) as session, session.post("http://door/select", json={"sql": sql}) as answer:
+        async with (
+            _session(self._path) as session,
+            session.post("http://door/door/select", json={"sql": sql}) as answer,
+        ):
             head = json.loads(await answer.content.readuntil(b"\n"))
             _refuse(head)
             yield head["columns"], _rows(answer)

@@ -16,10 +16,15 @@ from tallyman.following import ScanSeen, requested_scan
 EXIT_COMPLETE: Final = 0
 EXIT_PARTIAL: Final = 3
 EXIT_FAILED: Final = 4
-EXIT_OF: Final = {"complete": EXIT_COMPLETE, "partial": EXIT_PARTIAL, "failed": EXIT_FAILED}
+EXIT_OF: Final = {
+    "complete": EXIT_COMPLETE,
+    "partial": EXIT_PARTIAL,
+    "failed": EXIT_FAILED,
+    "cancelled": EXIT_PARTIAL,
+}
 
 _TICK_SECONDS: Final = 0.2
-_NOT_TAKEN_SECONDS: Final = 60.0
+NOT_TAKEN_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class NotTaken(TallymanError):  # says what has happened
 
     def __init__(self) -> None:
         super().__init__(
-            f"No lister has taken the scan within {_NOT_TAKEN_SECONDS:.0f} s: start the services (python -m "
+            f"No lister has taken the scan within {NOT_TAKEN_SECONDS:.0f} s: start the services (python -m "
             "services.lister, tagger, manifester and sink), and see their logs. The scan waits for them.",
             reason="scan_not_taken",
         )
@@ -83,7 +88,7 @@ async def load(
             while not following.done():
                 tell(seen, loop.time() - started)
                 await asyncio.wait((following,), timeout=_TICK_SECONDS)
-                if not seen.started and loop.time() - started > _NOT_TAKEN_SECONDS:
+                if not seen.started and loop.time() - started > NOT_TAKEN_SECONDS:
                     raise NotTaken
             following.result()
         finally:

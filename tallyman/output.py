@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -44,6 +44,12 @@ def plain(value: Any) -> Any:
         case str() | int() | float() | bool() | None:
             return value
     return str(value)
+
+
+async def each(rows: Iterable[Sequence[Any]]) -> AsyncIterator[Sequence[Any]]:
+    """Yield rows that are there already."""
+    for row in rows:
+        yield row
 
 
 async def print_rows(

@@ -15,6 +15,7 @@ from tallyman.loading import Loaded, Outcome
 _FAILURES_SHOWN: Final = 5
 _SAYING: Final = {
     "complete": "Everything was read.",
+    "cancelled": "It was cancelled. What was completed stays; the rest is kept as it was.",
     "partial": "Some of it was not read. What was not read is unknown, and kept as it was.",
     "failed": "The registry could not be read. All that was known is kept as it was.",
 }

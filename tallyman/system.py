@@ -10,10 +10,12 @@ from secrets import token_hex
 from typing import Any, Final
 
 from services.lister.progress import progress_heard
+from services.lister.schedule import keep_schedule
 from services.lister.stage import lister_stage
 from services.lister.window import Window
 from services.manifester.stage import manifester_stage
 from services.opening import Opened, number_above_store, open_store, opened
+from services.scan_requests import ScanRequests
 from services.sink.service import run_sink
 from services.tagger.stage import tagger_stage
 from shared.pipeline.broker import EmbeddedBroker
@@ -61,7 +63,7 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
         if "drain_seconds" not in settings.model_fields_set:
             settings = settings.model_copy(update={"drain_seconds": _DRAIN_SECONDS})
         settings = await stack.enter_async_context(running_broker(settings))
-        installation = await stack.enter_async_context(opened(settings, *STAGES))
+        installation = await stack.enter_async_context(opened(settings, *STAGES, service="tallyman"))
         store = await stack.enter_async_context(open_store(settings))
         await number_above_store(installation, store)
         yield System(settings, installation, store)
@@ -72,12 +74,15 @@ async def run_stages(system: System, stop: asyncio.Event) -> None:
     settings = system.settings
     access = system.installation.access
     window = Window(time.monotonic, settings.stall_seconds)
+    stats = system.stats
+    requests = ScanRequests(settings, system.installation.topic, system.store)
+    known, owned = system.installation.connections.now, stats["lister"].partitions
     async with progress_heard(settings, window.hear, stop):
-        stats = system.stats
         await _first_failure(
             run_stage(lister_stage(access, window, settings, _now, _fresh_id), settings, stop, stats=stats["lister"]),
             run_stage(tagger_stage(access, _fresh_id), settings, stop, stats=stats["tagger"]),
             run_stage(manifester_stage(access, system.store, _now), settings, stop, stats=stats["manifester"]),
+            keep_schedule(known, requests, owned, settings.partitions, _now, stop),
             run_sink(settings, system.store, system.installation.connections, stop),
         )
 

@@ -4,13 +4,12 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from services.opening import connections_topic
 from shared.errors import SettingsError
 from shared.settings import Settings
 from tallyman.door import Door
-from tallyman.output import Format, print_rows
+from tallyman.output import Format, each, print_rows
 from tallyman.planning import Planned, planned
 from tallyman.reading import Reads, open_reading
 
@@ -23,7 +22,11 @@ async def plan(settings: Settings, target: str, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(found.document()) + "\n")
         return 0
     sys.stdout.write(_head(found))
-    await print_rows(Format.TABLE, ("stage", "reads", "because", "requests"), _steps(found))
+    await print_rows(
+        Format.TABLE,
+        ("stage", "reads", "because", "requests"),
+        each((s.stage, s.way, s.why, s.requests) for s in found.plan.steps),
+    )
     sys.stdout.write(_foot(found))
     return 0
 
@@ -63,8 +66,3 @@ def _foot(found: Planned) -> str:
     if found.last:
         text += f" The last scan ({found.last.scan_id}, {found.last.status}) took {found.last.requests:,}, with them."
     return text + "\n"
-
-
-async def _steps(found: Planned) -> AsyncIterator[tuple[Any, ...]]:
-    for step in found.plan.steps:
-        yield step.stage, step.way, step.why, step.requests

@@ -1,49 +1,58 @@
 """`tallyman run`: all services in this process until stopped."""
 
 import asyncio
+import re
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
+from typing import Final
 
-from aiohttp import web
-
+from services.console.service import console_served, office_of
+from services.console.serving import address_of
 from shared.connections.rules import ConnectionSettings
 from shared.errors import SettingsError
-from shared.settings import Settings
+from shared.settings import Settings, load_settings
 from tallyman.commands.load import connection_settings, load_with_progress, with_password
 from tallyman.doorkeeper import open_door
-from tallyman.health import health_application
 from tallyman.loading import EXIT_OF
 from tallyman.sample import sample_registry
 from tallyman.summary import print_summary
 from tallyman.system import System, open_system, run_stages
 
 SAMPLE = "sample"
+_ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}")
 
 
 async def run(settings: Settings, listen: str | None, load: str | None, *, once: bool) -> int:
     """Run until stopped, after a load if one is asked for; return 0, or the load's exit code with `once`."""
     if once and not load:
         raise SettingsError("--once stops after a load: say which with --load sample or --load HOST.")
-    address = address_of(listen)
+    if listen is not None and not _ADDRESS.fullmatch(listen):
+        raise SettingsError(f"--listen {listen}: give HOST:PORT, as 127.0.0.1:8321.")
+    if listen is not None:
+        settings = load_settings(data=settings.data, console=listen)
+    address_of(settings)  # before anything is started
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _tell("Starting the broker and the store …")
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(open_system(settings))
-        await stack.enter_async_context(open_door(system))
-        if address:
-            await stack.enter_async_context(_listening(system, *address))
-        return await _work(system, stop, load, once=once)
+        office = office_of(system.installation, system.store, system.stats)
+        await stack.enter_async_context(open_door(office))
+        url = ""
+        if not once:
+            address, made = await stack.enter_async_context(console_served(office))
+            url = address.url
+            _greet(url, made)
+        return await _work(system, stop, load, url, once=once)
 
 
-async def _work(system: System, stop: asyncio.Event, load: str | None, *, once: bool) -> int:
+async def _work(system: System, stop: asyncio.Event, load: str | None, url: str, *, once: bool) -> int:
     """Run the stages, and the load beside them, until stopped or a stage fails."""
     stages = asyncio.create_task(run_stages(system, stop))
     waiting = asyncio.create_task(stop.wait())
-    main = asyncio.create_task(_load_and_serve(system, stop, load, once=once))
+    main = asyncio.create_task(_load_and_serve(system, stop, load, url, once=once))
     try:
         await asyncio.wait((stages, waiting, main), return_when=asyncio.FIRST_COMPLETED)
         if stages.done():
@@ -57,14 +66,14 @@ async def _work(system: System, stop: asyncio.Event, load: str | None, *, once: 
         await stages
 
 
-async def _load_and_serve(system: System, stop: asyncio.Event, load: str | None, *, once: bool) -> int:
+async def _load_and_serve(system: System, stop: asyncio.Event, load: str | None, url: str, *, once: bool) -> int:
     async with AsyncExitStack() as stack:
         code = 0
         if load:
             code = await _load(system, stack, load)
             if once:
                 return code
-        _tell("\nServing. Ctrl-C stops it; another terminal can ask meanwhile.")
+        _tell(f"\nServing. Look around and connect a registry of yours at {url} - Ctrl-C stops it.")
         await stop.wait()
     return 0
 
@@ -88,28 +97,10 @@ async def _load(system: System, stack: AsyncExitStack, load: str) -> int:
     return EXIT_OF[outcome.loaded.status]
 
 
-@asynccontextmanager
-async def _listening(system: System, host: str, port: int) -> AsyncIterator[None]:
-    runner = web.AppRunner(health_application(system), access_log=None)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise SettingsError(f"--listen {host}:{port}: cannot listen there ({error.strerror}).") from error
-        _tell(f"Health and status at http://{host}:{port}/status")
-        yield
-    finally:
-        await runner.cleanup()
-
-
-def address_of(listen: str | None) -> tuple[str, int] | None:
-    if listen is None:
-        return None
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise SettingsError(f"--listen {listen}: give HOST:PORT, as 127.0.0.1:8080.")
-    return host.strip("[]"), int(port)
+def _greet(url: str, made: str | None) -> None:
+    _tell(f"Console:  {url}")
+    if made:
+        _tell(f"Password: {made}   (shown this once; TALLYMAN_ADMIN_PASSWORD sets another)")
 
 
 def _tell(text: str) -> None:

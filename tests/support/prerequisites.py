@@ -46,6 +46,12 @@ PARTS: Final = (
         _program("docker-registry"),
     ),
     Part(
+        "chromium",
+        "the console's pages in a real browser",
+        "apt-get install chromium",
+        _program("chromium"),
+    ),
+    Part(
         "npm",
         "a real ClickHouse server: it fetches the package with the engine",
         "apt-get install npm",

@@ -75,7 +75,7 @@ class Loader:
 
 def connection_name(server: ProductServer) -> str:
     """What the server's connection is called."""
-    return "at-" + server.url.rpartition(":")[2].replace("/", ".")
+    return f"product-{server.number}"
 
 
 def renamed(estate: Estate, server: ProductServer) -> Estate:

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.errors import PermanentError
-from shared.messages.connection_changed import BEARER_ONLY, RegistryType
+from shared.messages.connection_fields import BEARER_ONLY, RegistryType
 from shared.registry.errors import RegistryUnreachable
 from shared.registry.plan import Size
 from tests.fakes.product.registry_v2 import V2_KINDS

@@ -123,11 +123,11 @@ async def test_too_many_requests_are_sent_again_later(loader: Loader, server: Pr
 async def test_a_repository_that_cannot_be_read_is_told_and_nothing_of_it_is_removed(
     loader: Loader, server: ProductServer, trouble: str
 ) -> None:
-    await loader.load(server)
+    assert (await loader.load(server)).loaded.status == "complete"
     troubled = getattr(server.desk, trouble)
     troubled.add(server.name_of(LARGEST))
     partial = await loader.load(server)
-    assert partial.loaded.status == "partial"
+    assert partial.loaded.status == "partial", partial
     assert partial.failures
     assert partial.loaded.removed == 0
     await assert_exact(loader, server)

@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from shared.errors import SettingsError
-from tallyman.cli import trust_settings
 from tallyman.commands.load import connection_settings
-from tallyman.commands.run import address_of
+from tallyman.options import given_settings, trust_settings
 from tests.support.certificates import make_authority
 
 
@@ -40,14 +38,12 @@ def test_a_ca_file_without_certificates_is_refused(text: str, tmp_path: Path) ->
         trust_settings(insecure=False, ca=file)
 
 
-@pytest.mark.parametrize(
-    ("listen", "address"), [("127.0.0.1:8080", ("127.0.0.1", 8080)), ("[::1]:1", ("::1", 1)), (None, None)]
-)
-def test_an_address_to_listen_at_is_host_and_port(listen: str | None, address: tuple[str, int] | None) -> None:
-    assert address_of(listen) == address
+def test_idle_connections_follow_the_most_unless_they_are_given_themselves() -> None:
+    assert given_settings({"max_connections": 4}) == {"max_connections": 4, "max_keepalive_connections": 4}
+    both = {"max_connections": 4, "max_keepalive_connections": 1}
+    assert given_settings(both) == both
 
 
-@pytest.mark.parametrize("listen", ["8080", ":8080", "host:", "host:0", "host:65536", "host:http"])
-def test_an_address_that_is_none_is_refused_with_an_example(listen: str) -> None:
-    with pytest.raises(SettingsError, match=r"give HOST:PORT, as 127\.0\.0\.1:8080"):
-        address_of(listen)
+def test_an_empty_value_takes_a_setting_away() -> None:
+    given = {"username": "", "include": [""], "newest_tags": 0, "ca": "", "max_rps": None}
+    assert given_settings(given) == {"username": None, "include": (), "newest_tags": None, "ca": None}

@@ -1,0 +1,47 @@
+"""What all rooms of the console share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.console.registries import GivesBudgets, Registries
+from services.scan_requests import ScanRequests
+from shared.connections.secrets import Secrets
+from shared.connections.snapshot import ConnectionsSnapshot
+from shared.connections.topic import ConnectionsTopic
+from shared.connections.view import ConnectionsView
+from shared.pipeline.stage import StageStats
+from shared.settings import Settings
+from shared.store.store import Store
+
+
+@dataclass(frozen=True)
+class Office:
+    """An installation as the console uses it.
+
+    clock: the time in UTC, for people.  stages: of the stages that run in this process, what they did; else empty.
+    """
+
+    settings: Settings
+    topic: ConnectionsTopic
+    connections: ConnectionsView
+    secrets: Secrets
+    store: Store
+    budgets: GivesBudgets
+    clock: Callable[[], datetime]
+    stages: Mapping[str, StageStats] = field(default_factory=dict)
+
+    @property
+    def now(self) -> ConnectionsSnapshot:
+        """The connections, and what is noted beside them, at this moment."""
+        return self.connections.now()
+
+    @property
+    def scans(self) -> ScanRequests:
+        return ScanRequests(self.settings, self.topic, self.store)
+
+    @property
+    def registries(self) -> Registries:
+        return Registries(
+            self.settings, self.topic, self.connections, self.secrets, self.store, self.budgets, self.scans, self.clock
+        )

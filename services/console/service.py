@@ -1,0 +1,48 @@
+"""The console of an open installation: by its own process, and by the one-process form."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from services.console.application import console_application
+from services.console.doors.passwords import ensure_password
+from services.console.office import Office
+from services.console.people import People
+from services.console.serving import Address, address_of, serving
+from services.opening import Opened
+from shared.connections.ticking import keep_ticking
+from shared.pipeline.stage import StageStats
+from shared.store.store import Store
+
+
+def office_of(installation: Opened, store: Store, stages: Mapping[str, StageStats]) -> Office:
+    """Return the office.  stages: of the stages of this process, what they did."""
+    return Office(
+        installation.settings,
+        installation.topic,
+        installation.connections,
+        installation.secrets,
+        store,
+        installation.clients,
+        lambda: datetime.now(UTC),
+        stages,
+    )
+
+
+@asynccontextmanager
+async def console_served(office: Office) -> AsyncIterator[tuple[Address, str | None]]:
+    """Serve the console while the block runs; yield where, and the password where one was made up just now.
+
+    Raises SettingsError where it cannot listen, TransientError where Kafka is down.
+    """
+    address = address_of(office.settings)
+    made = await ensure_password(office.topic, office.settings.admin_password, office.clock)
+    application = console_application(office, People(office), address.hosts)
+    ticking = asyncio.create_task(keep_ticking(office.topic, office.connections.now), name="ticking")
+    try:
+        async with serving(application, office.settings, address):
+            yield address, made
+    finally:
+        ticking.cancel()
+        await asyncio.gather(ticking, return_exceptions=True)
