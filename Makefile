@@ -24,7 +24,7 @@ run: setup  ## Load a registry and keep serving: the bundled sample, or REGISTRY
 setup: $(VENV)/.installed $(VENV)/.jars  ## Set up what `run` needs: .venv, pinned packages, the broker's jars
 
 .PHONY: up
-up: .env  ## Start Kafka, ClickHouse and the four services as containers (Docker Compose)
+up: .env  ## Start Kafka, ClickHouse and the services as containers (Docker Compose)
 	docker compose up --build --detach --wait
 
 .PHONY: down
@@ -68,6 +68,10 @@ dev: $(VENV)/.dev  ## Set up what `test` and `check` need beside
 .PHONY: settings-table
 settings-table: dev  ## Write the README's settings table from shared/settings
 	@$(BIN)/python -m tests.support.settings_table
+
+.PHONY: screenshots
+screenshots: dev setup doctor  ## Take the README's pictures of the console anew, in a real browser
+	@$(BIN)/python -m tests.support.screenshots
 
 .PHONY: lock
 lock: $(LOCK_TOOLS)/bin/pip-compile  ## Pin the newest allowed packages anew, with hashes and no addresses

@@ -51,6 +51,9 @@ def test_a_stage_is_checked_by_its_heartbeat(stage: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_can_run_many_times(service: str) -> None:
+    if service == "console":  # its port is this machine's; more of it stand behind a proxy that replaces `ports`
+        assert SERVICES[service]["ports"] == ["127.0.0.1:8321:8321"]
+        return
     assert SERVICES[service].keys().isdisjoint({"container_name", "ports", "hostname", "network_mode"})
 
 

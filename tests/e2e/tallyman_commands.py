@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -23,6 +24,7 @@ _COMMAND_SECONDS: Final = 120.0
 _START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 30.0
 _SERVING: Final = "Serving."
+ADMIN_PASSWORD: Final = "correct horse battery"
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,13 @@ class Service:
                 assert self.process.returncode is None, self.log.read_text()
                 await asyncio.sleep(0.05)
 
+    @property
+    def console(self) -> str:
+        """The console's address, without a slash at the end."""
+        found = re.search(r"^Console:  (\S+)/$", self.log.read_text(), re.MULTILINE)
+        assert found, self.log.read_text()
+        return found[1]
+
     async def stop(self, number: int = signal.SIGINT) -> int:
         """Send it a signal, wait for its end, and return the exit code. One that has ended stays as it is."""
         if self.process.returncode is None:
@@ -149,4 +158,6 @@ class Service:
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment, Tallyman's variables replaced by those given; output is never coloured."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TALLYMAN_")}
-    return {**kept, "NO_COLOR": "1", "COLUMNS": "160", **more}
+    console = {"TALLYMAN_CONSOLE": "127.0.0.1:0", "TALLYMAN_ADMIN_PASSWORD": ADMIN_PASSWORD}
+    every = {**kept, "NO_COLOR": "1", "COLUMNS": "160", **console, **more}
+    return {name: value for name, value in every.items() if value or not name.startswith("TALLYMAN_")}

@@ -40,7 +40,7 @@ async def test_an_unknown_connection_is_told_with_those_that_there_are(tallyman:
         await tallyman(
             "load", server.url, "--name", "planned-2", "--username", USERNAME, "--password-stdin", stdin=PASSWORD
         )
-    assert "There is no connection dev. There is: " in (await tallyman("plan", "dev", code=1)).err
+    assert "There is no connection dev. There is: " in (await tallyman("plan", "dev", code=2)).err
     gone = await tallyman("plan", "planned-2", code=1)
     assert "cannot be connected to" in gone.err
 

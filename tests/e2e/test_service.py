@@ -91,12 +91,14 @@ async def test_a_service_has_its_folder_alone_stops_cleanly_and_comes_back_after
         registry = SmallRegistry(fake)
         registry.fill()
         async with alone.serving("--listen", f"127.0.0.1:{unused_tcp_port}") as service:
-            assert await asyncio.to_thread(get, unused_tcp_port, "/health") == '{"status": "ok"}'
+            for path in ("/healthz", "/readyz"):
+                assert await asyncio.to_thread(get, unused_tcp_port, path) == '{"status":"ok"}'
+            assert "tallyman_connections 0.0" in await asyncio.to_thread(get, unused_tcp_port, "/metrics")
             assert stat.S_IMODE(socket.stat().st_mode) == 0o600
             refused = await alone("run", code=1)
             assert f"in use by process {service.process.pid}: stop that one first" in refused.err
             await alone.load(registry.url)
-            assert REPOSITORY not in await asyncio.to_thread(get, unused_tcp_port, "/status")
+            assert REPOSITORY not in await asyncio.to_thread(get, unused_tcp_port, "/metrics")
 
             await service.stop(signal.SIGKILL)
 
