@@ -24,7 +24,7 @@ def map_body(_: Any, body: Any) -> Any:
     mapped = dict(body)
     if _passes(_HOST, body.get("host")):
         mapped["host"] = NOWHERE
-    if _passes(_CA, body.get("ca")):
+    if _passes(_CA, body.get("ca")) and body.get("skip_tls_verification") is not True:  # both at once are refused
         mapped["ca"] = None
     return mapped
 
