@@ -4,7 +4,7 @@ Asking is a change of `connection.changed` and of `scan.requested` in one transa
 transactional id: of two that ask at once one asks, and the other is told of its scan.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -19,14 +19,17 @@ from shared.errors import PermanentError
 from shared.messages.codec import encode
 from shared.messages.connection_changed import CANCELLED_KEPT, Connection
 from shared.messages.connection_notes import ScanAsked
-from shared.messages.model import ScanContext, ScanKind
+from shared.messages.model import ScanContext, ScanKind, ScanReason
 from shared.messages.scan_progressed import ScanCancelled, ScanProgressed
-from shared.messages.scan_requested import ScanReason, ScanRequested
+from shared.messages.scan_requested import ScanRequested
 from shared.messages.topics import BY_MESSAGE
 from shared.pipeline.partitioning import key_of, partition_of
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
-from shared.store.scan_reads import RunningScan
+from shared.store.scan_reads import HeldBack, RunningScan
+
+_AT_ONCE: Final = 200
+"""Requests a transaction holds at most: it has to end within seconds."""
 
 _NOT_TAKEN_FOR: Final = timedelta(hours=1)
 """A scan that was asked for, and that no lister has taken, counts as running for so long."""
@@ -37,6 +40,7 @@ class KnowsScans(Protocol):
 
     async def running_scans(self, registry: str) -> Sequence[RunningScan]: ...
     async def is_scan_known(self, registry: str, scan: int) -> bool: ...
+    async def held_back(self, registry: str) -> Sequence[HeldBack]: ...
 
 
 class ScanRunning(PermanentError):  # says what has happened
@@ -54,6 +58,16 @@ class ScanNotRunning(PermanentError):  # says what has happened
 
     def __init__(self, name: str, scan: int) -> None:
         super().__init__(f"{name} has no running scan {scan}: it has ended, or never was.", reason="scan_not_running")
+
+
+class NothingHeld(PermanentError):  # says what has happened
+    """No removal of this waits for a person."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"Nothing of {what} waits to be confirmed: no scan holds removals back, or a newer one has decided.",
+            reason="nothing_held",
+        )
 
 
 class ConnectionInactive(PermanentError):  # says what has happened
@@ -114,6 +128,30 @@ class ScanRequests:
 
         return await as_sole_writer(self._topic, work)
 
+    async def confirm(self, registry: str, repositories: Collection[str] | None, now: datetime) -> list[Asked]:
+        """Let removals through that a fuse holds back: ask for a scan of each repository with the fuse off.
+
+        repositories: only these; None = all that wait.
+        Raises NothingHeld, NoSuchConnection, ConnectionInactive; TransientError where Kafka or the store is down.
+        """
+        held = [one.repository for one in await self._scans.held_back(registry)]
+        chosen = [name for name in held if repositories is None or name in repositories]
+
+        async def work(writer: SoleWriter) -> list[Asked]:
+            connection = _active(writer, registry)
+            missing = sorted(set(repositories or ()) - set(held))
+            if missing or not chosen:
+                raise NothingHeld(f"{connection.name}/{missing[0]}" if missing else connection.name)
+            asked: list[Asked] = []
+            for first in range(0, len(chosen), _AT_ONCE):
+                async with writer.transaction():
+                    for repository in chosen[first : first + _AT_ONCE]:
+                        wanted = Wanted(registry, ScanKind.REPOSITORY, repository, confirmed=True)
+                        asked.append(await self._asked(writer, connection, wanted, _request_id(wanted), now))
+            return asked
+
+        return await as_sole_writer(self._topic, work)
+
     async def cancel(self, registry: str, scan: int, now: datetime) -> None:
         """Have the scan end now: the stages pass its messages over, and what was completed stays.
 
@@ -162,16 +200,22 @@ class ScanRequests:
     async def _sent(
         self, writer: SoleWriter, connection: Connection, wanted: Wanted, request: str, now: datetime
     ) -> Asked:
-        record = writer.now.records[wanted.registry]
         async with writer.transaction():
-            offset = await self._send(writer, self._message(connection, record.offset, wanted, request, now))
-            asked = Asked(wanted.registry, connection.scan_base + offset, request)
+            asked = await self._asked(writer, connection, wanted, request, now)
             if wanted.kind is ScanKind.FULL:
                 last = writer.now.note(ScanAsked, wanted.registry)
                 slot = max(wanted.slot, due_slot(connection, now), last.slot if last else 0)
                 note = ScanAsked(registry=wanted.registry, scan=asked.scan, request=request, slot=slot, asked_at=now)
                 await writer.put(ScanAsked.key(wanted.registry), note)
         return asked
+
+    async def _asked(
+        self, writer: SoleWriter, connection: Connection, wanted: Wanted, request: str, now: datetime
+    ) -> Asked:
+        """Send a request within a transaction."""
+        record = writer.now.records[wanted.registry]
+        offset = await self._send(writer, self._message(connection, record.offset, wanted, request, now))
+        return Asked(wanted.registry, connection.scan_base + offset, request)
 
     def _message(
         self, connection: Connection, offset: int, wanted: Wanted, request: str, now: datetime

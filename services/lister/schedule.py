@@ -11,7 +11,7 @@ from shared.connections.snapshot import ConnectionsSnapshot
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import ScanAsked
-from shared.messages.scan_requested import ScanReason
+from shared.messages.model import ScanReason
 from shared.observability.logs import Log
 
 _LOG: Final = Log("schedule")

@@ -22,7 +22,7 @@ from shared.messages.model import Failure
 from shared.messages.scan_progressed import Counts, UnitOutcome
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
-from shared.store.rows import ImageRow
+from shared.store.rows import ImageRow, TagRow
 from shared.store.state import RepositoryState
 
 REASON_SUPERSEDED: Final = "superseded"
@@ -58,7 +58,8 @@ def decide_listing(state: RepositoryState, seen: Observation, fuse: Fuse) -> Dec
     held = Failure(
         what=seen.repository,
         reason=REASON_HELD,
-        detail=f"{removed} of {present} tags would be removed; load again with --allow-empty if that is right.",
+        detail=f"{removed} of {present} tags would be removed, too many to believe it: confirm it if they are gone "
+        "(tallyman scan confirm, or on the registry's page).",
     )
     return _decide(state, seen.without_proof(held)).model_copy(update={"outcome": UnitOutcome.HELD})
 
@@ -114,6 +115,7 @@ def _decide(state: RepositoryState, observed: Observation) -> Decision:
         rows=Rows(**draft.rows),  # by table name; pydantic checks each row's class
         changes=tuple(draft.changes),
         tags_of=_tags_of(draft),
+        images_of=_images_of(draft),
         counts=_counts(draft, reached),
         out_of_scope=tuple(sorted(seen.out_of_scope)[:NAMED_OUT_OF_SCOPE]),
         failures=(*seen.failures, *seen.failed.values()),
@@ -170,7 +172,7 @@ def _keep_tag(draft: _Draft, tag: str, digest: Digest) -> None:
         return
     previous = row.digest if row and row.present else None
     if previous != digest or draft.seen.of_one_tag:
-        draft.write("tags", tag_row(draft.seen, tag, digest, present=True))
+        draft.write("tags", tag_row(draft.seen, tag, digest, row, present=True))
     if previous == digest:
         return
     draft.write("moves", move_row(draft.seen, tag, digest, previous))
@@ -183,7 +185,7 @@ def _remove_tag(draft: _Draft, tag: str) -> None:
     if row is None or row.version >= draft.scan:
         return
     if row.present or draft.seen.of_one_tag:
-        draft.write("tags", tag_row(draft.seen, tag, row.digest, present=False))
+        draft.write("tags", tag_row(draft.seen, tag, row.digest, row, present=False))
     if row.present:
         draft.write("moves", move_row(draft.seen, tag, None, row.digest))
         draft.changes.append(Change(type=ChangeType.TAG_REMOVED, tag=tag, previous=row.digest))
@@ -229,6 +231,21 @@ def _remove_unreached(draft: _Draft, reached: set[Digest]) -> None:
 def _tell_image(draft: _Draft, kind: ChangeType, row: ImageRow) -> None:
     if row.kind == "image":
         draft.changes.append(Change(type=kind, digest=row.digest))
+
+
+def _images_of(draft: _Draft) -> dict[Digest, tuple[Digest, ...]]:
+    """Return, for each digest that a written tag points to, the images it reaches, if not itself alone."""
+    images: dict[Digest, tuple[Digest, ...]] = {}
+    for row in draft.rows.get("tags", ()):
+        assert isinstance(row, TagRow)
+        if row.present and row.digest not in images:
+            images[row.digest] = tuple(sorted(d for d in draft.reach((row.digest,)) if _kind(draft, d) == "image"))
+    return {digest: reached for digest, reached in images.items() if reached != (digest,)}
+
+
+def _kind(draft: _Draft, digest: Digest) -> str:
+    row = draft.state.images.get(digest)
+    return row.kind if row else draft.seen.manifests[digest].kind
 
 
 def _tags_of(draft: _Draft) -> dict[Digest, tuple[str, ...]]:

@@ -60,7 +60,9 @@ class Decision(Shape):
 
     registry: as it was named then, so that a replay tells the same.
     out_of_scope: the first of the tags that the connection's filters left out.
+    snapshot: the registry's first load has not ended: what is seen was there before.
     tags_of: by digest, the tags that reach the image of a change, for the event's reader.
+    images_of: by digest of a tag, the images it reaches, where that is not the digest itself alone.
     """
 
     context: ScanContext
@@ -68,9 +70,11 @@ class Decision(Shape):
     repository: str
     decided_at: Moment
     outcome: UnitOutcome
+    snapshot: bool = False
     rows: Rows = Rows()
     changes: tuple[Change, ...] = ()
     tags_of: dict[Digest, tuple[str, ...]] = Field(default_factory=dict)
+    images_of: dict[Digest, tuple[Digest, ...]] = Field(default_factory=dict)
     counts: Counts = Counts()
     out_of_scope: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()

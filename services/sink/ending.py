@@ -5,10 +5,10 @@ Rows carry their offset and a tally takes messages in the log's order, so the me
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from services.sink.decision import RegistryFacts
-from shared.messages.model import Moment, ScanContext, Shape
+from shared.messages.model import Moment, ScanContext, ScanKind, ScanReason, Shape
 from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
@@ -17,13 +17,12 @@ from shared.messages.scan_progressed import (
     ScanEnded,
     ScanProgressed,
     ScanStarted,
+    ScanStatus,
     ScanTimedOut,
     UnitOutcome,
     UnitReported,
 )
 from shared.store.rows import ScanUnitRow
-
-Status = Literal["complete", "partial", "failed", "cancelled"]
 
 GOOD: Final = frozenset({UnitOutcome.STORED, UnitOutcome.SKIPPED})
 """Outcomes that leave nothing of the unit unknown."""
@@ -34,7 +33,7 @@ class Ending(Shape):
 
     context: ScanContext
     registry: RegistryFacts
-    status: Status
+    status: ScanStatus
     reason: str
     ended_at: Moment
     repositories: int
@@ -45,12 +44,14 @@ class Ending(Shape):
 class ScanTally:
     """One scan, counted from its messages in order.
 
+    reason, kind: as the scan's start told them; other messages of a scan may know neither.
     expected: units that must be heard of; those of them that the catalog did not name are `absent` too.
     waiting: expected and not heard of.  catalog_complete: None until the catalog is closed.
     """
 
     context: ScanContext
     reason: str = ""
+    kind: ScanKind | None = None
     expected: set[str] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     heard: dict[str, tuple[UnitOutcome, Counts]] = field(default_factory=dict)
@@ -67,6 +68,7 @@ class ScanTally:
         match message.progress:
             case ScanStarted(reason=reason):
                 self.reason = self.reason or reason
+                self.kind = self.kind or message.context.kind
             case CatalogPage(names=names, page=page, requests=requests, failures=failures):
                 self.expect(names)
                 self.catalog_requests.setdefault(page, requests)
@@ -94,13 +96,16 @@ class ScanTally:
         self.waiting |= new - self.heard.keys()
 
     def hear(self, name: str, outcome: UnitOutcome, counts: Counts) -> None:
-        """Take a unit's outcome; the first stands, but success beats failure."""
+        """Take a unit's outcome; the first stands, but what was stored beats all else.
+
+        A skip beats nothing: it says that a newer listing, or this scan's own, was decided, not that all was read.
+        """
         known = self.heard.get(name)
-        if known is None or (known[0] not in GOOD and outcome in GOOD):
+        if known is None or (known[0] is not UnitOutcome.STORED and outcome is UnitOutcome.STORED):
             self.heard[name] = (outcome, counts)
         self.waiting.discard(name)
 
-    def status(self) -> Status | None:
+    def status(self) -> ScanStatus | None:
         """Return how the scan ended, None while it runs."""
         done = self.catalog_complete is not None and not self.waiting
         if not done and self.cancelled:
@@ -109,8 +114,16 @@ class ScanTally:
             return "partial" if self.timed_out else None
         if not self.catalog_complete and not self.expected:
             return "failed"
-        good = all(self.heard[name][0] in GOOD for name in self.expected)
+        outcomes = {self.heard[name][0] for name in self.expected}
+        if UnitOutcome.HELD in outcomes:
+            return "held"
+        good = outcomes <= GOOD
         return "complete" if self.catalog_complete and good else "partial"
+
+    def described(self) -> ScanContext:
+        """Return the scan's context with its kind and reason as its start told them."""
+        started = {"kind": self.kind, "reason": ScanReason(self.reason) if self.reason else None}
+        return self.context.model_copy(update={name: told for name, told in started.items() if told is not None})
 
     def missing(self) -> list[str]:
         """Return the units not heard of, where that is what ended the scan."""
@@ -132,6 +145,7 @@ def tally_of(context: ScanContext, rows: Iterable[ScanUnitRow], before: int) -> 
         match row.state:
             case "started":
                 tally.reason = row.reason
+                tally.kind = ScanKind(row.kind) if row.kind else None
             case "catalog":
                 tally.catalog_requests[row.page] = row.requests
                 tally.catalog_failures[row.page] = len(row.failures)

@@ -1,93 +1,89 @@
-"""The public events of a decision: CloudEvents 1.0 in Kafka's binary mode, ids deterministic. Pure.
+"""The public events of a decision, and what it says is present now. Ids are deterministic. Pure.
 
-Source: CloudEvents spec, Kafka protocol binding 3.2; purl-spec, type `oci`.
+Source: purl-spec, type `oci`.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
-from uuid import UUID, uuid5
 
 from services.sink.decision import Change, Decision, RegistryFacts
 from services.sink.ending import Ending
+from shared.messages.cloud_events import CloudEvent, identity
+from shared.messages.image_events import (
+    EventPlatform,
+    EventType,
+    ImageEvent,
+    ImageState,
+    Public,
+    ScanEvent,
+    TagEvent,
+    TagState,
+    observed_by,
+)
 from shared.messages.model import ScanContext
+from shared.messages.topics import IMAGE_STATE, TAG_STATE, TopicName
 from shared.oci.digest import Digest
-from shared.store.rows import ImageRow
+from shared.store.rows import ImageRow, TagRow
 
-TYPE_PREFIX: Final = "dev.tallyman."
-_NAMESPACE: Final = UUID("6f1b2f1e-6a52-5d7c-9a37-3a1f1c1c7a11")
+_IMAGE: Final = "image"
 
 
 @dataclass(frozen=True)
-class Event:
-    """An event ready to send. repository: None for what is told of a scan as a whole."""
+class State:
+    """A record of a state topic.  of: its key behind the registry's id.  value: None = gone."""
 
-    context: ScanContext
-    repository: str | None
-    headers: tuple[tuple[str, bytes], ...]
-    value: bytes
+    topic: TopicName
+    of: str
+    value: Public | None
 
 
-def events_of(decision: Decision) -> Iterator[Event]:
+def events_of(decision: Decision) -> Iterator[CloudEvent]:
     """Yield the decision's events, in the order they are told."""
     images = {row.digest: row for row in decision.rows.images}
     for change in decision.changes:
         if change.tag is not None:
-            yield _event(decision, change, f"{decision.repository}:{change.tag}", _tag_data(decision, change))
+            yield _event(decision, change, f"{decision.repository}:{change.tag}", _tag_event(decision, change))
         elif change.digest is not None:
-            image = _image_data(decision, images[change.digest])
+            image = _image_event(decision, images[change.digest])
             yield _event(decision, change, f"{decision.repository}@{change.digest}", image)
 
 
-def event_of_ending(ending: Ending) -> Event:
+def event_of_ending(ending: Ending) -> CloudEvent:
     """Return `scan.failed` for a scan whose catalog could not be read, `scan.completed` for any other."""
-    kind = "scan.failed" if ending.status == "failed" else "scan.completed"
-    data = {
-        **_registry_data(ending.context, ending.registry),
-        "status": ending.status,
-        "reason": ending.reason,
-        "repositories": ending.repositories,
+    kind = EventType.SCAN_FAILED if ending.status == "failed" else EventType.SCAN_COMPLETED
+    context = ending.context
+    told = ScanEvent(
+        **_of_scan(context, ending.registry),
+        kind=context.kind,
+        status=ending.status,
+        repositories=ending.repositories,
         **ending.counts.model_dump(),
-    }
-    identity = _identity(ending.context, "", "", "", "", kind)
-    headers = _headers(kind, identity, ending.context, f"scan/{ending.context.scan}", ending.ended_at)
-    return Event(ending.context, None, headers, _json(data))
+    )
+    id_ = identity(context.registry, "", "", "", "", kind, context.scan)
+    return CloudEvent.of(id_, kind, context.registry, f"scan/{context.scan}", ending.ended_at, told)
 
 
-def _event(decision: Decision, change: Change, subject: str, data: dict[str, object]) -> Event:
+def states_of(decision: Decision) -> Iterator[State]:
+    """Yield what is present now, and what is not any more, of the rows that the decision writes."""
+    for image in decision.rows.images:
+        if image.kind == _IMAGE:
+            value = _image_state(decision, image) if image.present else None
+            yield State(IMAGE_STATE, f"{decision.repository}@{image.digest}", value)
+    for tag in decision.rows.tags:
+        yield State(TAG_STATE, f"{decision.repository}:{tag.tag}", _tag_state(decision, tag) if tag.present else None)
+
+
+def _event(decision: Decision, change: Change, subject: str, told: Public) -> CloudEvent:
+    registry, kind = decision.context.registry, EventType(change.type)
     ends = (change.previous or "", change.digest or "")
-    identity = _identity(decision.context, decision.repository, change.tag or "", *ends, change.type)
-    headers = _headers(change.type, identity, decision.context, subject, decision.decided_at)
-    facts = {**_registry_data(decision.context, decision.registry), "repository": decision.repository, **data}
-    return Event(decision.context, decision.repository, headers, _json(facts))
+    id_ = identity(registry, decision.repository, change.tag or "", *ends, kind, decision.context.scan)
+    return CloudEvent.of(id_, kind, registry, subject, decision.decided_at, told)
 
 
-def _identity(context: ScanContext, repository: str, tag: str, old: str, new: str, kind: str) -> str:
-    """Return the event's id: of what happened, so that a replay repeats it. No name holds a line feed."""
-    parts = (context.registry, repository, tag, old, new, kind, str(context.scan))
-    return str(uuid5(_NAMESPACE, "\n".join(parts)))
-
-
-def _headers(
-    kind: str, identity: str, context: ScanContext, subject: str, time: datetime
-) -> tuple[tuple[str, bytes], ...]:
-    attributes = {
-        "ce_specversion": "1.0",
-        "ce_id": identity,
-        "ce_source": f"urn:tallyman:registry:{context.registry}",
-        "ce_type": TYPE_PREFIX + kind,
-        "ce_subject": subject,
-        "ce_time": time.isoformat().replace("+00:00", "Z"),
-        "content-type": "application/json",
-    }
-    return tuple((name, value.encode()) for name, value in attributes.items())
-
-
-def _registry_data(context: ScanContext, registry: RegistryFacts) -> dict[str, object]:
+def _of_registry(context: ScanContext, registry: RegistryFacts) -> dict[str, Any]:
     return {
         "registry": registry.name,
         "registry_id": context.registry,
@@ -96,31 +92,68 @@ def _registry_data(context: ScanContext, registry: RegistryFacts) -> dict[str, o
     }
 
 
-def _tag_data(decision: Decision, change: Change) -> dict[str, object]:
+def _of_scan(context: ScanContext, registry: RegistryFacts) -> dict[str, Any]:
     return {
-        "tag": change.tag,
-        "from": change.previous,
-        "to": change.digest,
-        "reference": _reference(decision, change.digest) if change.digest else None,
+        **_of_registry(context, registry),
+        "reason": context.reason,
+        "observed_by": observed_by(context.kind, context.reason),
     }
 
 
-def _image_data(decision: Decision, row: ImageRow) -> dict[str, object]:
+def _of_repository(decision: Decision) -> dict[str, Any]:
+    of_scan = _of_scan(decision.context, decision.registry)
+    return {**of_scan, "repository": decision.repository, "snapshot": decision.snapshot}
+
+
+def _tag_event(decision: Decision, change: Change) -> TagEvent:
+    return TagEvent(
+        **_of_repository(decision),
+        tag=change.tag or "",
+        previous=change.previous,
+        digest=change.digest,
+        reference=_reference(decision, change.digest) if change.digest else None,
+        images=_images(decision, change.digest) if change.digest else (),
+    )
+
+
+def _image_event(decision: Decision, row: ImageRow) -> ImageEvent:
+    tags = decision.tags_of.get(row.digest, ())
+    return ImageEvent(**_of_repository(decision), **_facts(decision, row), tags=tags)
+
+
+def _image_state(decision: Decision, row: ImageRow) -> ImageState:
+    of_registry = _of_registry(decision.context, decision.registry)
+    return ImageState(**of_registry, repository=decision.repository, **_facts(decision, row))
+
+
+def _tag_state(decision: Decision, row: TagRow) -> TagState:
+    return TagState(
+        **_of_registry(decision.context, decision.registry),
+        repository=decision.repository,
+        tag=row.tag,
+        digest=row.digest,
+        reference=_reference(decision, row.digest),
+        images=_images(decision, row.digest),
+    )
+
+
+def _facts(decision: Decision, row: ImageRow) -> dict[str, Any]:
     return {
         "digest": row.digest,
         "reference": _reference(decision, row.digest),
         "purl": _purl(decision, row),
-        "platform": {
-            "os": row.os,
-            "architecture": row.architecture,
-            "variant": row.variant,
-            "os_version": row.os_version,
-        },
+        "platform": EventPlatform(
+            os=row.os, architecture=row.architecture, variant=row.variant, os_version=row.os_version
+        ),
         "media_type": row.media_type,
         "size_bytes": row.size_bytes,
-        "created": row.created.isoformat() if row.created else None,
-        "tags": list(decision.tags_of.get(row.digest, ())),
+        "created": row.created,
+        "first_seen": row.first_seen,
     }
+
+
+def _images(decision: Decision, digest: Digest) -> tuple[Digest, ...]:
+    return decision.images_of.get(digest, (digest,))
 
 
 def _pull_name(decision: Decision) -> str:
@@ -141,7 +174,3 @@ def _purl(decision: Decision, row: ImageRow) -> str:
 @lru_cache(maxsize=1000)  # a repository's images come together, and architectures are few
 def _quoted(text: str) -> str:
     return quote(text, safe="")
-
-
-def _json(data: dict[str, object]) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()

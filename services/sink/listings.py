@@ -16,12 +16,12 @@ from services.sink.decision import Decision, RegistryFacts
 from services.sink.observation import Observation, observation_of
 from services.sink.ports import Clocks, Outgoing, Received, Registries, SinkStore
 from services.sink.readings import completed_by
-from services.sink.sending import outgoing, sent_for_decision
+from services.sink.sending import Sending, outgoing
 from services.sink.state import state_after
 from services.units import unit_skipped
 from shared.messages.codec import decode, encode
 from shared.messages.images_observed import ImagesObserved
-from shared.messages.model import Failure
+from shared.messages.model import Failure, ScanContext, ScanKind, ScanReason
 from shared.messages.scan_progressed import UnitOutcome
 from shared.messages.topics import IMAGES_OBSERVED
 from shared.store.rows import ListingPageRow, OutboxRow
@@ -46,11 +46,13 @@ class _Whole:
 class Listings:
     """Works batches of one or more partitions of `images.observed`."""
 
-    def __init__(self, store: SinkStore, registries: Registries, fuse: Fuse, clocks: Clocks) -> None:
+    def __init__(self, store: SinkStore, registries: Registries, fuse: Fuse, sending: Sending, clocks: Clocks) -> None:
         self._store = store
         self._registries = registries
         self._fuse = fuse
+        self._sending = sending
         self._clocks = clocks
+        self._first_loads: dict[str, int] = {}
 
     def reset(self) -> None:
         """Nothing is kept from batch to batch."""
@@ -71,7 +73,7 @@ class Listings:
                 alive.append((received, facts))
         await self._store.insert([_staged(received, self._clocks.now()) for received, _ in alive if _is_part(received)])
         decisions = await self._decisions(await self._whole(alive))
-        return sent + list(chain.from_iterable(map(sent_for_decision, decisions)))
+        return sent + list(chain.from_iterable(map(self._sending.of_decision, decisions)))
 
     async def _whole(self, alive: Sequence[tuple[Received[ImagesObserved], RegistryFacts]]) -> list[_Whole]:
         chains = await self._chains([received for received, _ in alive if _is_part(received)])
@@ -105,6 +107,7 @@ class Listings:
         """Return the decisions to publish: new ones, and those found under the same cause."""
         if not whole:
             return []
+        await self._learn_first_loads({registry for registry, _, _ in (item.key for item in whole)})
         states = dict(await self._store.repository_states({item.key[:2] for item in whole}))
         found = dict(await self._store.decisions({item.key for item in whole}))
         new: list[OutboxRow] = []
@@ -113,7 +116,8 @@ class Listings:
             row, where = found.get(item.key), item.key[:2]
             if row is None:
                 decision = decide_listing(states[where], item.seen, self._fuse)
-                decision = decision.model_copy(update={"registry": item.facts})
+                snapshot = self._is_of_first_load(item.seen.context)
+                decision = decision.model_copy(update={"registry": item.facts, "snapshot": snapshot})
                 if decision.outcome is not UnitOutcome.SKIPPED:
                     found[item.key] = self._outbox_row(item, decision)
                     new.append(found[item.key])
@@ -126,6 +130,23 @@ class Listings:
         await self._store.insert(new)
         await self._insert_rows(told)
         return told
+
+    async def _learn_first_loads(self, registries: Iterable[str]) -> None:
+        for registry in registries:
+            if registry not in self._first_loads:
+                first = await self._store.first_load(registry)
+                if first is not None:
+                    self._first_loads[registry] = first
+
+    def _is_of_first_load(self, context: ScanContext) -> bool:
+        """Return whether what a scan sees was there before: no load of its registry had ended when it was asked for.
+
+        A tag that a webhook tells was just pushed.
+        """
+        if context.kind is ScanKind.TAG and context.reason is ScanReason.WEBHOOK:
+            return False
+        first = self._first_loads.get(context.registry)
+        return first is None or context.scan <= first
 
     async def _insert_rows(self, decisions: Sequence[Decision]) -> None:
         for tables in zip(*(decision.rows.tables() for decision in decisions), strict=True):

@@ -28,6 +28,7 @@ class SinkStore(Protocol):
     async def scan_units(self, registry: str, scan: int) -> Sequence[ScanUnitRow]: ...
     async def known_repositories(self, registry: str) -> Collection[str]: ...
     async def pages_stored(self, registry: str, scan: int) -> int: ...
+    async def first_load(self, registry: str) -> int | None: ...
     async def unfinished_scans(self) -> Collection[tuple[str, int]]: ...
 
 
@@ -68,10 +69,10 @@ class Received(Generic[M]):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A record to send within the batch's transaction."""
+    """A record to send within the batch's transaction.  value: None = a tombstone."""
 
     topic: TopicName
     partition: int
     key: bytes
-    value: bytes
+    value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()

@@ -10,14 +10,21 @@ from typing import Final
 
 from services.sink.decide import Fuse
 from services.sink.decision import RegistryFacts
-from services.sink.ending import Ending, ScanTally, Status, tally_of
+from services.sink.ending import Ending, ScanTally, tally_of
 from services.sink.ports import Clocks, Outgoing, Received, Registries, SinkStore
-from services.sink.sending import outgoing, sent_for_ending
+from services.sink.sending import Sending, outgoing
 from services.sink.stalls import Stalls
 from services.sink.unit_rows import missing_rows, unit_rows
 from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import ScanContext
-from shared.messages.scan_progressed import CatalogClosed, CatalogPage, ScanEnded, ScanProgressed, ScanTimedOut
+from shared.messages.scan_progressed import (
+    CatalogClosed,
+    CatalogPage,
+    ScanEnded,
+    ScanProgressed,
+    ScanStatus,
+    ScanTimedOut,
+)
 from shared.messages.topics import SCAN_PROGRESSED
 from shared.store.rows import OutboxRow, ScanUnitRow
 
@@ -30,12 +37,20 @@ class ScanProgress:
     """Works batches of one partition of `scan.progressed`; holds the tallies of its scans."""
 
     def __init__(
-        self, partition: int, store: SinkStore, registries: Registries, fuse: Fuse, stalls: Stalls, clocks: Clocks
+        self,
+        partition: int,
+        store: SinkStore,
+        registries: Registries,
+        fuse: Fuse,
+        sending: Sending,
+        stalls: Stalls,
+        clocks: Clocks,
     ) -> None:
         self._partition = partition
         self._store = store
         self._registries = registries
         self._fuse = fuse
+        self._sending = sending
         self._stalls = stalls
         self._clocks = clocks
         self._tallies: dict[ScanKey, ScanTally] = {}
@@ -53,7 +68,7 @@ class ScanProgress:
             tally.add(message)
             match message.progress:
                 case CatalogPage(last=True) as page:
-                    sent += await self._close_catalog(tally, page)
+                    sent += await self._close_catalog(message.context, tally, page)
             status = tally.status()
             self._watch(tally, status)
             if status is not None and not tally.ended:
@@ -83,7 +98,7 @@ class ScanProgress:
                 sent.append(outgoing(ScanProgressed(context=context, progress=progress)))
         return sent
 
-    def _watch(self, tally: ScanTally, status: Status | None) -> None:
+    def _watch(self, tally: ScanTally, status: ScanStatus | None) -> None:
         if status is None:
             self._stalls.heard(tally.context, self._clocks.monotonic())
         else:
@@ -95,27 +110,27 @@ class ScanProgress:
             self._tallies[key] = tally_of(context, await self._store.scan_units(*key), before=offset)
         return self._tallies[key]
 
-    async def _close_catalog(self, tally: ScanTally, page: CatalogPage) -> list[Outgoing]:
+    async def _close_catalog(self, context: ScanContext, tally: ScanTally, page: CatalogPage) -> list[Outgoing]:
         """Return the answer to a catalog's last page: an absence for each known repository it does not name."""
         gone: list[str] = []
         held: list[str] = []
         if page.complete and page.proves:
-            known = set(await self._store.known_repositories(tally.context.registry))
+            known = set(await self._store.known_repositories(context.registry))
             gone = sorted(known - tally.expected)
-            if not tally.context.confirmed and self._fuse.trips(len(gone), len(known)):
+            if not context.confirmed and self._fuse.trips(len(gone), len(known)):
                 gone, held = [], gone
         absent = [
-            ImagesObserved(context=tally.context, repository=name, absent=True, observed_at=self._clocks.now())
+            ImagesObserved(context=context, repository=name, absent=True, observed_at=self._clocks.now())
             for name in gone
         ]
         closed = CatalogClosed(absent=tuple(gone), held=tuple(held), complete=page.complete)
-        return [*map(outgoing, absent), outgoing(ScanProgressed(context=tally.context, progress=closed))]
+        return [*map(outgoing, absent), outgoing(ScanProgressed(context=context, progress=closed))]
 
     async def _end(
         self,
         received: Received[ScanProgressed],
         tally: ScanTally,
-        status: Status,
+        status: ScanStatus,
         rows: list[ScanUnitRow],
         endings: list[OutboxRow],
     ) -> list[Outgoing]:
@@ -126,7 +141,7 @@ class ScanProgress:
         if row is not None:
             if (row.topic, row.partition, row.offset) != (SCAN_PROGRESSED.name, received.partition, received.offset):
                 return []
-            return list(sent_for_ending(Ending.model_validate_json(row.decision)))
+            return list(self._sending.of_ending(Ending.model_validate_json(row.decision)))
         facts = await self._registries.facts(tally.context) or RegistryFacts()
         ending = _ending(tally, status, facts, self._clocks.now())
         rows += missing_rows(received.message, tally.missing(), received.offset, self._clocks.now())
@@ -134,7 +149,7 @@ class ScanProgress:
         ended = ScanProgressed(context=tally.context, progress=ScanEnded(status=status))
         rows += unit_rows(ended, received.offset, self._clocks.now())
         endings.append(_outbox_row(ending, received, self._clocks.now()))
-        return list(sent_for_ending(ending))
+        return list(self._sending.of_ending(ending))
 
     def _forget_ended(self) -> None:
         ended = [key for key, tally in self._tallies.items() if tally.ended]
@@ -142,9 +157,9 @@ class ScanProgress:
             del self._tallies[key]
 
 
-def _ending(tally: ScanTally, status: Status, facts: RegistryFacts, at: datetime) -> Ending:
+def _ending(tally: ScanTally, status: ScanStatus, facts: RegistryFacts, at: datetime) -> Ending:
     return Ending(
-        context=tally.context,
+        context=tally.described(),
         registry=facts,
         status=status,
         reason=tally.reason,

@@ -10,14 +10,16 @@ from shared.store.rows import ConfigRow, ImageRow, IndexChildRow, RepositoryRow,
 from shared.store.state import RepositoryState
 
 
-def tag_row(seen: Observation, tag: str, digest: Digest, *, present: bool) -> TagRow:
+def tag_row(seen: Observation, tag: str, digest: Digest, before: TagRow | None, *, present: bool) -> TagRow:
+    """Return a tag's row as this scan leaves it.  before: as it was; an unchanged one keeps the time of its change."""
+    is_as_before = before is not None and (before.digest, before.present) == (digest, present)
     return TagRow(
         registry=seen.context.registry,
         repository=seen.repository,
         tag=tag,
         digest=digest,
         present=present,
-        changed_at=seen.observed_at,
+        changed_at=before.changed_at if before is not None and is_as_before else seen.observed_at,
         version=seen.context.scan,
     )
 
@@ -61,7 +63,8 @@ def image_row(seen: Observation, row: ImageRow, *, present: bool) -> ImageRow:
     told = seen.manifests.get(row.digest)
     if told and row.size_bytes is None:
         row = replace(row, size_bytes=told.size_bytes, created=told.created or row.created, config=told.config)
-    return replace(row, present=present, changed_at=seen.observed_at, version=seen.context.scan)
+    changed_at = row.changed_at if row.present == present else seen.observed_at
+    return replace(row, present=present, changed_at=changed_at, version=seen.context.scan)
 
 
 def child_row(seen: Observation, index: Digest, child: Digest, platform: Platform, *, present: bool) -> IndexChildRow:

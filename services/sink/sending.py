@@ -1,16 +1,21 @@
-"""What a decision sends: its events, then the report that the unit is done. Pure."""
+"""What a decision sends: its events, what is present now, and the report that the unit is done. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from services.sink.decision import Decision
 from services.sink.ending import Ending
-from services.sink.events import Event, event_of_ending, events_of
+from services.sink.events import State, event_of_ending, events_of, states_of
 from services.sink.ports import Outgoing
 from shared.messages.codec import encode
-from shared.messages.model import Message
+from shared.messages.image_events import EventsMode
+from shared.messages.model import Message, ScanContext
 from shared.messages.scan_progressed import ScanEnded, ScanProgressed, UnitReported
 from shared.messages.topics import BY_MESSAGE, IMAGE_EVENTS
 from shared.pipeline.partitioning import event_key, event_partition, key_of, partition_of
+
+_JSON: Final = (("content-type", b"application/json"),)
 
 
 def outgoing(message: Message) -> Outgoing:
@@ -18,30 +23,39 @@ def outgoing(message: Message) -> Outgoing:
     return Outgoing(BY_MESSAGE[type(message)], partition_of(message), key_of(message), encode(message))
 
 
-def sent_for_decision(decision: Decision) -> Iterator[Outgoing]:
-    """Yield the events of a decision and the report of its unit."""
-    for event in events_of(decision):
-        yield _event(event)
-    report = UnitReported(
-        repository=decision.repository,
-        outcome=decision.outcome,
-        counts=decision.counts,
-        failures=decision.failures,
-        out_of_scope=decision.out_of_scope,
-    )
-    yield outgoing(ScanProgressed(context=decision.context, progress=report))
+@dataclass(frozen=True)
+class Sending:
+    """Makes records of decisions.  mode: of the events."""
+
+    mode: EventsMode = EventsMode.BINARY
+
+    def of_decision(self, decision: Decision) -> Iterator[Outgoing]:
+        """Yield the events of a decision, its states, and the report of its unit."""
+        context, repository = decision.context, decision.repository
+        key, partition = event_key(context, repository), event_partition(context, repository)
+        for event in events_of(decision):
+            headers, value = event.on_kafka(self.mode)
+            yield Outgoing(IMAGE_EVENTS, partition, key, value, headers)
+        for state in states_of(decision):
+            yield _state(context, partition, state)
+        report = UnitReported(
+            repository=repository,
+            outcome=decision.outcome,
+            counts=decision.counts,
+            failures=decision.failures,
+            out_of_scope=decision.out_of_scope,
+        )
+        yield outgoing(ScanProgressed(context=context, progress=report))
+
+    def of_ending(self, ending: Ending) -> Iterator[Outgoing]:
+        """Yield the event that a scan has ended, and word of it for those that wait."""
+        context = ending.context
+        headers, value = event_of_ending(ending).on_kafka(self.mode)
+        yield Outgoing(IMAGE_EVENTS, context.slot % context.partitions, context.registry.encode(), value, headers)
+        yield outgoing(ScanProgressed(context=context, progress=ScanEnded(status=ending.status)))
 
 
-def sent_for_ending(ending: Ending) -> Iterator[Outgoing]:
-    """Yield the event that a scan has ended, and word of it for those that wait."""
-    yield _event(event_of_ending(ending))
-    yield outgoing(ScanProgressed(context=ending.context, progress=ScanEnded(status=ending.status)))
-
-
-def _event(event: Event) -> Outgoing:
-    context = event.context
-    if event.repository is None:
-        key, partition = context.registry.encode(), context.slot % context.partitions
-    else:
-        key, partition = event_key(context, event.repository), event_partition(context, event.repository)
-    return Outgoing(IMAGE_EVENTS, partition, key, event.value, event.headers)
+def _state(context: ScanContext, partition: int, state: State) -> Outgoing:
+    """Return the record; it lies where the repository's events do, so that both keep their order."""
+    value = state.value.model_dump_json().encode() if state.value is not None else None
+    return Outgoing(state.topic, partition, event_key(context, state.of), value, _JSON)

@@ -13,8 +13,10 @@ from services.sink.listings import Listings
 from services.sink.partition import STAGE, Partition
 from services.sink.ports import Clocks, Registries, SinkStore
 from services.sink.progress import ScanProgress
+from services.sink.sending import Sending
 from services.sink.stalls import Stalls
 from shared.errors import TallymanError
+from shared.messages.image_events import EventsMode
 from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
@@ -46,6 +48,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._registries: Final = registries
         self._clocks: Final = clocks
         self._fuse: Final = Fuse(settings.fuse_share, settings.fuse_minimum)
+        self._sending: Final = Sending(EventsMode(settings.events_mode))
         self._consumer: Final = AIOKafkaConsumer(
             **client_options(settings),
             group_id=group_name(settings, STAGE),
@@ -97,10 +100,12 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     def _partition(self, source: TopicPartition) -> Partition[Any]:
         place = (self._consumer.committed, self._settings, self._clocks)
         if source.topic == topic_name(self._settings, IMAGES_OBSERVED):
-            listings = Listings(self._store, self._registries, self._fuse, self._clocks)
+            listings = Listings(self._store, self._registries, self._fuse, self._sending, self._clocks)
             return Partition(source, IMAGES_OBSERVED, listings, *place)
         stalls = Stalls(self._settings.stall_seconds)
-        progress = ScanProgress(source.partition, self._store, self._registries, self._fuse, stalls, self._clocks)
+        progress = ScanProgress(
+            source.partition, self._store, self._registries, self._fuse, self._sending, stalls, self._clocks
+        )
         return Partition(source, SCAN_PROGRESSED, progress, *place)
 
     def _flow(self) -> None:

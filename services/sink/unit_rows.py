@@ -65,7 +65,7 @@ def unit_rows(message: ScanProgressed, offset: int, at: datetime) -> Iterator[Sc
         case ScanCancelled():
             yield row("cancelled")
         case ScanEnded(status=status):
-            yield row("ended", reason=status)
+            yield row("ended", reason=status, kind=message.context.kind.value)
 
 
 def missing_rows(message: ScanProgressed, names: Iterable[str], offset: int, at: datetime) -> Iterator[ScanUnitRow]:
@@ -88,5 +88,6 @@ def _held(name: str) -> Failure:
     return Failure(
         what=name,
         reason=REASON_HELD,
-        detail="The catalog no longer names it, with too many others; load again with --allow-empty if that is right.",
+        detail="The catalog no longer names it, with too many others to believe it: confirm it if it is gone "
+        "(tallyman scan confirm, or on the registry's page).",
     )

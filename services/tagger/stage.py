@@ -129,9 +129,10 @@ class _Tagger:
     async def _answer(self, leg: Leg, connection: Connection, cursor: str | None) -> TagsPage:
         """Return what the registry answers: no tags where it does not know a repository that it has just named itself.
 
-        A name that a person gave may be wrong, and a list that breaks off in the middle says nothing of its rest.
+        A name that a person gave may be wrong, unless that person has confirmed that it is gone; and a list that breaks
+        off in the middle says nothing of its rest.
         """
-        named_itself = leg.context.kind is ScanKind.FULL and not connection.repositories
+        named_itself = (leg.context.kind is ScanKind.FULL and not connection.repositories) or leg.context.confirmed
         with metered() as meter:
             try:
                 return await self.registries.client(connection).tags(leg.repository, cursor)

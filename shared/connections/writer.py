@@ -3,7 +3,7 @@
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -79,9 +79,12 @@ class SoleWriter:
         self.now = self.now.after([recorded])
         return recorded
 
-    async def send(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
+    async def send(
+        self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Iterable[tuple[str, bytes]] = ()
+    ) -> int:
         """Send a message of another topic within the transaction; return its offset."""
-        return int((await self._producer.send_and_wait(topic, value, key, partition=partition)).offset)
+        sent = await self._producer.send_and_wait(topic, value, key, partition=partition, headers=list(headers))
+        return int(sent.offset)
 
 
 def new_registry_id() -> str:

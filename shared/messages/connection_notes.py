@@ -100,6 +100,29 @@ class HookSecretSet(Note):
     set_at: Moment
 
 
+class LetterState(StrEnum):
+    """What became of a dead letter."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DROPPED = "dropped"
+
+
+class LetterHandled(Note):
+    """A person has replayed or dropped a dead letter; key: its name.
+
+    name: stage-partition-offset of the letter.  written_at: when it was written, ms since 1970: tells it from one that
+    lay there before its topic was made anew.
+    """
+
+    KIND: ClassVar[str] = "letter"
+
+    name: str
+    written_at: int
+    state: LetterState
+    at: Moment
+
+
 class Ticked(Note):
     """Written some time after the last change, so that the broker closes its segment and compacts it; key: tick."""
 
@@ -109,5 +132,5 @@ class Ticked(Note):
 
 
 KINDS: Final[dict[str, type[Note]]] = {
-    kind.KIND: kind for kind in (StatusChecked, ScanAsked, PasswordSet, TokenMade, HookSecretSet, Ticked)
+    kind.KIND: kind for kind in (StatusChecked, ScanAsked, PasswordSet, TokenMade, HookSecretSet, LetterHandled, Ticked)
 }

@@ -37,6 +37,14 @@ class ScanKind(StrEnum):
     TAG = "tag"
 
 
+class ScanReason(StrEnum):
+    """Who asked for a scan."""
+
+    MANUAL = "manual"
+    SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
+
+
 class Shape(BaseModel):
     """Base of everything on the wire: frozen; unknown fields are left out and break nothing."""
 
@@ -55,6 +63,7 @@ class ScanContext(Shape):
     registry: RegistryId
     scan: int = Field(ge=0)
     kind: ScanKind = ScanKind.FULL
+    reason: ScanReason = ScanReason.MANUAL
     connection: int = Field(ge=0)
     slot: int = Field(ge=0)
     shards: int = Field(ge=1)

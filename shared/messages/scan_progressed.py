@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.messages.model import Failure, Message, Moment, Name, ScanContext, Shape
-from shared.messages.scan_requested import ScanReason
+from shared.messages.model import Failure, Message, Moment, Name, ScanContext, ScanReason, Shape
 
 
 class UnitOutcome(StrEnum):
@@ -94,11 +93,15 @@ class ScanCancelled(Shape):
     at: Moment
 
 
+ScanStatus = Literal["complete", "partial", "held", "failed", "cancelled"]
+"""How a scan ended. `held`: a fuse keeps removals back, and a person is to confirm them."""
+
+
 class ScanEnded(Shape):
     """The owner has ended the scan (sent in the transaction of the decision)."""
 
     about: Literal["ended"] = "ended"
-    status: Literal["complete", "partial", "failed", "cancelled"]
+    status: ScanStatus
 
 
 Progress = Annotated[

@@ -1,19 +1,10 @@
 """`scan.requested`: a scan is asked for, or goes on from a cursor."""
 
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field
 
-from shared.messages.model import Message, Moment, Name, RegistryId, ScanContext, ScanKind, Shape
-
-
-class ScanReason(StrEnum):
-    """Who asked."""
-
-    MANUAL = "manual"
-    SCHEDULE = "schedule"
-    WEBHOOK = "webhook"
+from shared.messages.model import Message, Moment, Name, RegistryId, ScanContext, ScanKind, ScanReason, Shape
 
 
 class CatalogCursor(Shape):
@@ -60,6 +51,7 @@ class ScanRequested(Message):
             registry=self.registry,
             scan=self.continues.scan if self.continues else scan_base + self.offset,
             kind=self.kind,
+            reason=self.reason,
             connection=self.connection,
             slot=self.slot,
             shards=self.shards,

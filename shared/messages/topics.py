@@ -56,6 +56,9 @@ SCAN_PROGRESSED: Final = Topic("scan.progressed", Kept.DELETE, message=ScanProgr
 CONNECTION_CHANGED: Final = TopicName("connection.changed", Kept.COMPACT, partitions=1)
 SERVICE_REPORTED: Final = TopicName("service.reported", Kept.DELETE, partitions=1, retention_ms=3600 * 1000)
 IMAGE_EVENTS: Final = TopicName("image.events", Kept.DELETE, retention_ms=-1)
+IMAGE_STATE: Final = TopicName("image.state", Kept.COMPACT)
+TAG_STATE: Final = TopicName("tag.state", Kept.COMPACT)
+PUBLIC: Final = (IMAGE_EVENTS, IMAGE_STATE, TAG_STATE)
 
 CHAIN: Final[tuple[Topic[Message], ...]] = (
     SCAN_REQUESTED,  # type: ignore[assignment]  # a Topic is read, never written through: covariant in practice
@@ -65,6 +68,10 @@ CHAIN: Final[tuple[Topic[Message], ...]] = (
     SCAN_PROGRESSED,
 )
 BY_MESSAGE: Final[Mapping[type[Message], Topic[Message]]] = {topic.message: topic for topic in CHAIN}
+
+
+STAGES: Final = ("lister", "tagger", "manifester", "sink")
+"""The stages of the chain, in its order; each has its dead letters."""
 
 
 def dead_letter(stage: str) -> TopicName:

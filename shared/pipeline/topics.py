@@ -13,7 +13,7 @@ from shared.errors import SettingsError
 from shared.messages.topics import (
     CHAIN,
     CONNECTION_CHANGED,
-    IMAGE_EVENTS,
+    PUBLIC,
     SERVICE_REPORTED,
     Kept,
     TopicName,
@@ -61,7 +61,7 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
     Waits for a broker that is still starting.
     Raises SettingsError when none answers, refuses, or has a topic kept or partitioned in another way.
     """
-    wanted = (*CHAIN, CONNECTION_CHANGED, SERVICE_REPORTED, IMAGE_EVENTS, *(dead_letter(stage) for stage in stages))
+    wanted = (*CHAIN, CONNECTION_CHANGED, SERVICE_REPORTED, *PUBLIC, *(dead_letter(stage) for stage in stages))
     created: set[str] = set()
     told = False
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
         le=5,
         description="The longest a row waits for its batch; five times that under a backlog, while more comes.",
     )
+    events_mode: Literal["binary", "structured"] = Field(
+        "binary",
+        description="How CloudEvents lie on image.events: attributes as headers (binary), or all in the value.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     heartbeat: Path | None = Field(None, description="File a service writes every 5 s, for health checks. Unset: none.")
 

@@ -183,7 +183,7 @@ class ScanUnitRow:
 
     state: started, catalog, expected, absent, stored, failed, skipped, held, closed, timeout, cancelled or ended;
     those of the scan as a whole have repository "".  reason: of the request (started), complete or incomplete (closed),
-    the status (ended).  kind: of the scan (started).
+    the status (ended).  kind: of the scan (started, ended).
     """
 
     TABLE: ClassVar[str] = "scan_units"

@@ -1,6 +1,7 @@
 """What ends scans, and what numbers them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from shared.store.columns import decode, names_of
 from shared.store.engine import Engine
@@ -17,6 +18,36 @@ class RunningScan:
     scan: int
     kind: str
     repositories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """Removals of a repository that wait for a person.  scan: the last that held them.  detail: how much it is."""
+
+    repository: str
+    scan: int
+    detail: str
+    at: datetime
+
+
+async def held_back(engine: Engine, registry: str) -> list[HeldBack]:
+    """Return what a fuse holds back of a registry, of which nothing newer was decided."""
+    found = await engine.query(
+        """
+        SELECT held.repository, held.newest, held.detail, held.at FROM (
+            SELECT repository, max(scan) AS newest,
+                argMax(arrayFirst(why -> why.2 = 'held', outcome.8).3, scan) AS detail,
+                argMax(outcome.9, scan) AS at
+            FROM scan_outcomes WHERE registry = {registry:String} AND outcome.12 = 'held' GROUP BY repository
+        ) AS held
+        LEFT JOIN (
+            SELECT repository, full FROM repositories FINAL WHERE registry = {registry:String}
+        ) AS listed ON held.repository = listed.repository
+        WHERE listed.full <= held.newest ORDER BY held.repository
+        """,
+        {"registry": registry},
+    )
+    return [HeldBack(*row) for row in found.rows]
 
 
 async def scan_units(engine: Engine, registry: str, scan: int) -> list[ScanUnitRow]:
@@ -65,6 +96,16 @@ async def unfinished_scans(engine: Engine) -> list[tuple[str, int]]:
         """
     )
     return [(registry, scan) for registry, scan in found.rows]
+
+
+async def first_load(engine: Engine, registry: str) -> int | None:
+    """Return the registry's first full scan that ended with something read, None where there is none yet."""
+    found = await engine.query(
+        "SELECT scan FROM scan_units WHERE registry = {registry:String} AND repository = '' AND state = 'ended' "
+        "AND kind = 'full' AND reason NOT IN ('failed', 'cancelled') ORDER BY scan LIMIT 1",
+        {"registry": registry},
+    )
+    return int(found.rows[0][0]) if found.rows else None
 
 
 async def running_scans(engine: Engine, registry: str) -> list[RunningScan]:

@@ -90,6 +90,14 @@ class Store:
         """Return whether a lister has taken the scan."""
         return await scan_reads.is_scan_known(self._engine, registry, scan)
 
+    async def held_back(self, registry: str) -> list[scan_reads.HeldBack]:
+        """Return the removals that a fuse holds back and that still wait for a person, by repository."""
+        return await scan_reads.held_back(self._engine, registry)
+
+    async def first_load(self, registry: str) -> int | None:
+        """Return the number of the registry's first full scan that ended with something read, None where none has."""
+        return await scan_reads.first_load(self._engine, registry)
+
     async def unfinished_scans(self) -> list[tuple[str, int]]:
         """Return (registry, scan) of scans started and not ended."""
         return await scan_reads.unfinished_scans(self._engine)

@@ -162,6 +162,17 @@ class FakeSinkStore:
         pages = (page for of in self.tables.rows[ListingPageRow].values() for page in of.values())
         return sum((page.registry, page.scan) == (registry, scan) for page in pages)
 
+    async def first_load(self, registry: str) -> int | None:
+        await self.pause("first load")
+        ended = [
+            scan
+            for owner, scan in self._scans()
+            if owner == registry
+            for row in self.tables.of(ScanUnitRow, (owner, scan)).values()
+            if row.state == "ended" and row.kind == "full" and row.reason not in ("failed", "cancelled")
+        ]
+        return min(ended, default=None)
+
     async def unfinished_scans(self) -> Collection[tuple[str, int]]:
         await self.pause("unfinished")
         states = {scan: {row.state for row in self.tables.of(ScanUnitRow, scan).values()} for scan in self._scans()}

@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.errors import SettingsError
-from shared.messages.topics import CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, SCAN_REQUESTED, SERVICE_REPORTED
+from shared.messages.topics import CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, PUBLIC, SCAN_REQUESTED, SERVICE_REPORTED
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import ensure_topics, topic_name
 from shared.settings import Settings
@@ -31,7 +31,7 @@ async def test_missing_topics_are_created_and_named(kafka_settings: Settings) ->
     assert created == {
         *(topic.name for topic in CHAIN),
         CONNECTION_CHANGED.name,
-        IMAGE_EVENTS.name,
+        *(topic.name for topic in PUBLIC),
         SERVICE_REPORTED.name,
         "lister.dead-letter",
         "tagger.dead-letter",
@@ -47,11 +47,11 @@ async def test_a_second_start_creates_nothing_but_what_it_needs_more(kafka_setti
 async def test_of_two_processes_that_start_together_each_topic_is_created_by_one(kafka_settings: Settings) -> None:
     one, other = await asyncio.gather(*(ensure_topics(kafka_settings, STAGES) for _ in range(2)))
     assert one & other == frozenset()
-    assert len(one | other) == len(CHAIN) + len((CONNECTION_CHANGED, IMAGE_EVENTS, SERVICE_REPORTED)) + len(STAGES)
+    assert len(one | other) == len(CHAIN) + len((CONNECTION_CHANGED, *PUBLIC, SERVICE_REPORTED)) + len(STAGES)
 
 
 async def test_topics_have_the_partitions_and_the_policy_of_the_design(fresh_topics: Settings) -> None:
-    names = {topic: topic_name(fresh_topics, topic) for topic in (SCAN_REQUESTED, CONNECTION_CHANGED, IMAGE_EVENTS)}
+    names = {topic: topic_name(fresh_topics, topic) for topic in (SCAN_REQUESTED, CONNECTION_CHANGED, *PUBLIC)}
     admin = AIOKafkaAdminClient(**client_options(fresh_topics))
     await admin.start()
     try:
@@ -66,11 +66,12 @@ async def test_topics_have_the_partitions_and_the_policy_of_the_design(fresh_top
     assert {topic: described[name] for topic, name in names.items()} == {
         SCAN_REQUESTED: PARTITIONS,
         CONNECTION_CHANGED: 1,
-        IMAGE_EVENTS: PARTITIONS,
+        **dict.fromkeys(PUBLIC, PARTITIONS),
     }
     assert kept[names[SCAN_REQUESTED]]["cleanup.policy"] == "delete"
     assert kept[names[CONNECTION_CHANGED]]["cleanup.policy"] == "compact"
     assert kept[names[IMAGE_EVENTS]]["retention.ms"] == "-1"
+    assert [kept[names[topic]]["cleanup.policy"] for topic in PUBLIC] == ["delete", "compact", "compact"]
 
 
 @pytest.mark.parametrize("partitions", [PARTITIONS - 1, PARTITIONS + 1])

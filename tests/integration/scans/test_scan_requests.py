@@ -38,7 +38,7 @@ async def connected(system: System, server: ProductServer, **settings: Any) -> S
         "username": server.username,
         "password": password,
         "max_rps": 5_000,
-        "name": "scans-" + server.url.rpartition(":")[2],
+        "name": f"scans-{server.number}",
         **server.connection,
         **settings,
     }

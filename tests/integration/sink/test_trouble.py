@@ -11,6 +11,7 @@ from aiokafka.errors import ProducerFenced
 from services.sink.decide import Fuse
 from services.sink.listings import Listings
 from services.sink.partition import Partition
+from services.sink.sending import Sending
 from services.sink.stage import Sink
 from shared.messages.codec import encode
 from shared.messages.scan_progressed import UnitOutcome
@@ -190,7 +191,7 @@ async def _outside_the_group(settings: Settings, store: Store, estate: Estate) -
     await consumer.start()
     consumer.assign([source])
     await consumer.seek_to_beginning()
-    listings = Listings(store, KnownRegistries(), _NO_FUSE, CLOCKS)
+    listings = Listings(store, KnownRegistries(), _NO_FUSE, Sending(), CLOCKS)
     partition = Partition(source, IMAGES_OBSERVED, listings, consumer.committed, settings, CLOCKS)
     partition.offer((await consumer.getmany(timeout_ms=5000))[source])
     working = asyncio.create_task(partition.run())

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared.messages.codec import encode
 from shared.messages.images_observed import ImagesObserved
+from shared.messages.model import ScanReason
 from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
@@ -15,7 +16,6 @@ from shared.messages.scan_progressed import (
     ScanTimedOut,
     UnitOutcome,
 )
-from shared.messages.scan_requested import ScanReason
 from shared.messages.topics import IMAGES_OBSERVED
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import event_key, event_partition, key_of, partition_of

@@ -1,5 +1,7 @@
 """The public views: what they show, and that they say what it is."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,14 +20,16 @@ PUBLIC = {
     ),
     "current_tags": "registry repository tag digest kind platforms observed_at",
     "tag_moves": "registry repository tag moved_at from_digest to_digest scan",
-    "image_history": (
+    "images_ever": (
         "registry repository digest media_type os architecture variant os_version size_bytes created present "
         "first_seen removed_at"
     ),
+    "image_history": "registry repository tag digest kind held_from held_to scan",
     "scans": (
         "scan_id registry reason status started_at completed_at repositories tags images artifacts discovered removed "
-        "failed requests repositories_out_of_scope tags_out_of_scope kind repositories_done"
+        "failed requests repositories_out_of_scope tags_out_of_scope kind repositories_done held"
     ),
+    "scan_held": "registry scan_id repository detail at",
     "scan_failures": "registry scan_id repository what reason detail at",
     "scan_out_of_scope": "registry scan_id repository tag",
 }
@@ -197,7 +201,12 @@ async def test_a_deleted_registry_leaves_the_current_views_and_keeps_its_past_an
     for view in ("current_images", "current_artifacts", "current_tags"):
         assert await seen(store, view, named) == []
         assert await seen(store, view, rows.registry) == []
-    for view, order in (("image_history", "digest"), ("tag_moves", "tag"), ("scans", "scan_id")):
+    for view, order in (
+        ("images_ever", "digest"),
+        ("image_history", "tag"),
+        ("tag_moves", "tag"),
+        ("scans", "scan_id"),
+    ):
         assert len(await seen(store, view, named, order)) == 1
 
 
@@ -212,16 +221,62 @@ async def test_tag_moves_tells_creation_move_and_removal(store: Store, rows: Row
     ]
 
 
-async def test_image_history_tells_when_an_image_went_and_that_it_came_back(
-    store: Store, rows: Rows, named: str
-) -> None:
+async def test_images_ever_tells_when_an_image_went_and_that_it_came_back(store: Store, rows: Rows, named: str) -> None:
     await store.insert([rows.image("x"), rows.index("i")])
     await store.insert([rows.image("x", present=False, changed_at=LATER, version=2)])
-    (gone,) = await seen(store, "image_history", named)
+    (gone,) = await seen(store, "images_ever", named)
     assert (gone["present"], gone["first_seen"], gone["removed_at"]) == (False, NOW, LATER)
     await store.insert([rows.image("x", version=3)])
-    (back,) = await seen(store, "image_history", named)
+    (back,) = await seen(store, "images_ever", named)
     assert (back["present"], back["removed_at"]) == (True, None)
+
+
+async def test_image_history_tells_who_held_what_from_when_to_when(store: Store, rows: Rows, named: str) -> None:
+    await store.insert([rows.index("x"), rows.image("y")])
+    moves = [rows.move("a", "x", None, 1), rows.move("a", "y", "x", 3), rows.move("a", None, "y", 4)]
+    times = [NOW + timedelta(hours=hour) for hour in range(4)]
+    await store.insert([replace(move, moved_at=at) for move, at in zip(moves, times, strict=False)])
+    await store.insert([replace(rows.move("a", "x", None, 7), moved_at=times[3]), rows.move("b", "y", None, 2)])
+    found = await seen(store, "image_history", named, "tag, scan")
+    assert [(row["tag"], row["kind"], row["held_from"], row["held_to"], row["scan"]) for row in found] == [
+        ("a", "index", times[0], times[1], 1),
+        ("a", "image", times[1], times[2], 3),
+        ("a", "index", times[3], None, 7),
+        ("b", "image", NOW, None, 2),
+    ]
+    assert [row["digest"] for row in found] == [digest("x"), digest("y"), digest("x"), digest("y")]
+
+
+async def test_image_history_begins_with_what_is_there_where_the_move_itself_is_forgotten(
+    store: Store, rows: Rows, named: str
+) -> None:
+    await store.insert([rows.image("x")])
+    await store.insert([rows.tag("a", "x", version=5), rows.tag("gone", "x", present=False, version=6)])
+    (found,) = await seen(store, "image_history", named, "tag")
+    assert (found["tag"], found["held_from"], found["held_to"], found["scan"]) == ("a", NOW, None, 5)
+
+
+async def test_what_is_held_back_waits_until_something_newer_is_decided(store: Store, rows: Rows, named: str) -> None:
+    held = (Failure(what="x", reason="held", detail="21 of 22"),)
+    await store.insert(
+        [
+            rows.unit("held", "one", scan=3, failures=held),
+            rows.unit("held", "one", scan=4, failures=held, at=LATER),
+            rows.unit("held", "two", scan=4, failures=held),
+            rows.unit("skipped", "two", scan=4, offset=9),
+            rows.unit("held", "decided", scan=4, failures=held),
+            rows.unit("held", "read", scan=4, failures=held),
+            rows.unit("stored", "read", scan=4, offset=9),
+        ]
+    )
+    listings = {"one": 4, "two": 2, "decided": 5, "read": 4}
+    await store.insert([rows.listing(full, repository=name) for name, full in listings.items()])
+    found = await seen(store, "scan_held", named, "repository")
+    assert [(row["repository"], row["scan_id"], row["detail"]) for row in found] == [
+        ("one", 4, "21 of 22"),
+        ("two", 4, "21 of 22"),
+    ]
+    assert [(one.repository, one.scan) for one in await store.held_back(rows.registry)] == [("one", 4), ("two", 4)]
 
 
 async def test_a_scan_runs_until_it_has_ended(store: Store, rows: Rows, named: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from services.sink.ending import ScanTally, tally_of
 from services.sink.unit_rows import unit_rows
-from shared.messages.model import Failure
+from shared.messages.model import Failure, ScanReason
 from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
@@ -18,7 +18,6 @@ from shared.messages.scan_progressed import (
     UnitOutcome,
     UnitReported,
 )
-from shared.messages.scan_requested import ScanReason
 from shared.store.rows import ScanUnitRow
 from tests.unit.sink.samples import BEGINNING, context, progressed
 
@@ -68,10 +67,10 @@ CASES: list[tuple[str, list[Progress], str | None]] = [
     ("a unit failed, then was stored", [page("a", "b"), closed(), unit("a", FAILED), unit("a"), unit("b")], "complete"),
     ("a unit was stored, then failed", [page("a", "b"), closed(), unit("a"), unit("a", FAILED), unit("b")], "complete"),
     ("a unit nobody named failed", [page("a"), closed(), unit("z", FAILED), unit("a")], "complete"),
-    ("a unit is held", [page("a"), closed(), unit("a", HELD)], "partial"),
+    ("a unit is held", [page("a"), closed(), unit("a", HELD)], "held"),
     ("an absence is not decided", [page("a"), closed("gone"), unit("a")], None),
     ("an absence is decided", [page("a"), closed("gone"), unit("a"), unit("gone")], "complete"),
-    ("absences are held", [page("a"), closed(held=("gone", "lost")), unit("a")], "partial"),
+    ("absences are held", [page("a"), closed(held=("gone", "lost")), unit("a")], "held"),
     ("the catalog broke off", [page("a", complete=False), closed(complete=False), unit("a")], "partial"),
     ("the catalog could not be read", [page(complete=False), closed(complete=False)], "failed"),
     ("the catalog was closed twice", [page("a"), closed(), closed(complete=False), unit("a")], "complete"),

@@ -8,8 +8,13 @@ import pytest
 
 from services.sink.decision import Change, ChangeType, Decision
 from services.sink.ending import Ending
-from services.sink.events import Event, event_of_ending, events_of
+from services.sink.events import State, event_of_ending, events_of, states_of
+from shared.errors import PermanentError
+from shared.messages.cloud_events import CloudEvent, event_on_kafka
+from shared.messages.image_events import EventsMode
+from shared.messages.model import ScanKind, ScanReason
 from shared.messages.scan_progressed import Counts
+from shared.messages.topics import IMAGE_STATE, TAG_STATE
 from tests.unit.sink.samples import (
     BEGINNING,
     FACTS,
@@ -28,16 +33,16 @@ FIRST = decided(NOTHING, seen(1, {"1": "a", "2": "b"}))
 MOVED = decided(state_of(seen(1, {"1": "a", "2": "b"})), seen(2, {"1": "c"}))
 
 
-def headers(event: Event) -> dict[str, str]:
-    return {name: value.decode() for name, value in event.headers}
+def headers(event: CloudEvent) -> dict[str, str]:
+    return {name: value.decode() for name, value in event.on_kafka(EventsMode.BINARY)[0]}
 
 
-def data(event: Event) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(event.value)
+def data(event: CloudEvent) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(event.on_kafka(EventsMode.BINARY)[1])
     return told
 
 
-def by_type(decision: Decision) -> dict[str, Event]:
+def by_type(decision: Decision) -> dict[str, CloudEvent]:
     return {headers(event)["ce_type"].removeprefix("dev.tallyman."): event for event in events_of(decision)}
 
 
@@ -60,11 +65,15 @@ def test_a_moved_tag_tells_both_ends_and_how_to_pull_the_new_one() -> None:
         "registry_id": REGISTRY,
         "host": "https://registry.example.com",
         "scan_id": 2,
+        "reason": "manual",
+        "observed_by": "sweep",
         "repository": REPOSITORY,
+        "snapshot": False,
         "tag": "1",
         "from": digest("a"),
         "to": digest("c"),
         "reference": f"registry.example.com/team/app@{digest('c')}",
+        "images": [digest("c")],
     }
 
 
@@ -84,9 +93,10 @@ def test_an_image_tells_what_a_scanner_needs() -> None:
     assert (told["media_type"], told["size_bytes"], told["created"]) == (
         "application/x",
         7,
-        "2026-01-01T00:00:00+00:00",
+        "2026-01-01T00:00:00Z",
     )
     assert told["tags"] == ["1"]
+    assert told["first_seen"] == "2026-01-01T01:00:00Z"
 
 
 def test_a_purl_names_the_image_as_the_purl_spec_says() -> None:
@@ -104,7 +114,8 @@ def test_a_removed_image_tells_what_it_was() -> None:
 
 def test_ids_are_the_same_whenever_the_same_is_told() -> None:
     replayed = Decision.model_validate_json(MOVED.model_dump_json())
-    assert [(e.headers, e.value) for e in events_of(replayed)] == [(e.headers, e.value) for e in events_of(MOVED)]
+    assert list(events_of(replayed)) == list(events_of(MOVED))
+    assert list(states_of(replayed)) == list(states_of(MOVED))
 
 
 def test_ids_differ_in_whatever_makes_two_changes_different() -> None:
@@ -128,7 +139,13 @@ def test_ids_differ_in_whatever_makes_two_changes_different() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [("complete", "scan.completed"), ("partial", "scan.completed"), ("failed", "scan.failed")]
+    ("status", "kind"),
+    [
+        ("complete", "scan.completed"),
+        ("partial", "scan.completed"),
+        ("held", "scan.completed"),
+        ("failed", "scan.failed"),
+    ],
 )
 def test_the_end_of_a_scan_is_told_with_its_counts(status: Any, kind: str) -> None:
     ending = Ending(
@@ -145,7 +162,7 @@ def test_the_end_of_a_scan_is_told_with_its_counts(status: Any, kind: str) -> No
     assert headers(event)["ce_subject"] == "scan/9"
     told = data(event)
     assert (told["status"], told["repositories"], told["tags"], told["failed"]) == (status, 3, 5, 1)
-    assert event.repository is None
+    assert (told["kind"], told["observed_by"]) == ("full", "sweep")
 
 
 def test_names_of_any_script_travel_as_they_are() -> None:
@@ -154,5 +171,78 @@ def test_names_of_any_script_travel_as_they_are() -> None:
     assert headers(told)["ce_subject"] == "team/app:öffentlich-发布"
 
 
-def subject(event: Event) -> str:
+def subject(event: CloudEvent) -> str:
     return headers(event)["ce_subject"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "told"),
+    [
+        (ScanKind.FULL, ScanReason.SCHEDULE, "sweep"),
+        (ScanKind.FULL, ScanReason.MANUAL, "sweep"),
+        (ScanKind.REPOSITORY, ScanReason.MANUAL, "manual"),
+        (ScanKind.REPOSITORY, ScanReason.WEBHOOK, "webhook"),
+        (ScanKind.TAG, ScanReason.WEBHOOK, "webhook"),
+    ],
+)
+def test_an_event_tells_who_asked_and_what_made_us_look(kind: ScanKind, reason: ScanReason, told: str) -> None:
+    asked = FIRST.model_copy(update={"context": context(1, kind, reason=reason), "snapshot": True})
+    for event in events_of(asked):
+        assert (data(event)["reason"], data(event)["observed_by"], data(event)["snapshot"]) == (reason, told, True)
+
+
+def test_a_structured_event_holds_all_that_a_binary_one_does() -> None:
+    for event in events_of(MOVED):
+        binary = event_on_kafka(*event.on_kafka(EventsMode.BINARY))
+        structured = event_on_kafka(*event.on_kafka(EventsMode.STRUCTURED))
+        assert structured == binary
+        (content_type,) = event.on_kafka(EventsMode.STRUCTURED)[0]
+        assert content_type == ("content-type", b"application/cloudevents+json")
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"{}", b'"text"'])
+def test_a_record_that_is_no_event_is_refused_with_the_reason(value: bytes) -> None:
+    for told in (b"application/cloudevents+json", b"application/json"):
+        with pytest.raises(PermanentError, match=r"no JSON|no CloudEvent"):
+            event_on_kafka([("content-type", told)], value)
+
+
+def states(decision: Decision) -> dict[tuple[str, str], State]:
+    return {(state.topic.name, state.of): state for state in states_of(decision)}
+
+
+def test_what_is_present_is_told_by_identity_and_what_is_gone_by_a_tombstone() -> None:
+    told = states(MOVED)
+    assert {key: state.value is None for key, state in told.items()} == {
+        (IMAGE_STATE.name, f"team/app@{digest('a')}"): True,
+        (IMAGE_STATE.name, f"team/app@{digest('b')}"): True,
+        (IMAGE_STATE.name, f"team/app@{digest('c')}"): False,
+        (TAG_STATE.name, "team/app:1"): False,
+        (TAG_STATE.name, "team/app:2"): True,
+    }
+    tag = told[TAG_STATE.name, "team/app:1"].value
+    assert tag is not None
+    assert tag.model_dump(mode="json") == {
+        "registry": "prod",
+        "registry_id": REGISTRY,
+        "host": "https://registry.example.com",
+        "scan_id": 2,
+        "repository": REPOSITORY,
+        "tag": "1",
+        "digest": digest("c"),
+        "reference": f"registry.example.com/team/app@{digest('c')}",
+        "images": [digest("c")],
+    }
+
+
+def test_a_tag_of_an_index_tells_the_images_it_reaches_and_one_of_a_chart_none() -> None:
+    facts = [manifest("pair", "index", ["amd64", "arm64"]), manifest("amd64"), manifest("arm64")]
+    decision = decided(NOTHING, seen(1, {"1": "pair"}, manifests=facts))
+    members = sorted([digest("amd64"), digest("arm64")])
+    assert data(by_type(decision)["tag.created"])["images"] == members
+    state = states(decision)[TAG_STATE.name, "team/app:1"].value
+    assert state is not None
+    assert state.model_dump(mode="json")["images"] == members
+    assert (IMAGE_STATE.name, f"team/app@{digest('pair')}") not in states(decision)
+    chart = decided(NOTHING, seen(1, {"1": "chart"}, manifests=[manifest("chart", "artifact")]))
+    assert data(by_type(chart)["tag.created"])["images"] == []

@@ -1,5 +1,6 @@
 """A batch of observations: what is stored in which order, and what happens when it is cut short."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -7,15 +8,29 @@ import pytest
 from services.access import REASON_DELETED
 from services.sink.listings import Listings
 from services.sink.ports import Outgoing
+from services.sink.sending import Sending
+from services.sink.unit_rows import unit_rows
 from shared.messages.codec import decode
 from shared.messages.images_observed import ImagesObserved
-from shared.messages.model import Failure, Reading, ScanKind
-from shared.messages.scan_progressed import ScanProgressed, UnitOutcome, UnitReported
-from shared.messages.topics import IMAGE_EVENTS, SCAN_PROGRESSED
+from shared.messages.model import Failure, Reading, ScanKind, ScanReason
+from shared.messages.scan_progressed import ScanEnded, ScanProgressed, ScanStatus, UnitOutcome, UnitReported
+from shared.messages.topics import IMAGE_EVENTS, IMAGE_STATE, SCAN_PROGRESSED, TAG_STATE
 from shared.store.errors import StoreUnavailable
 from shared.store.rows import ListingPageRow, OutboxRow, RepositoryRow, TagRow
 from tests.fakes.sink_store import FakeSinkStore, Tables
-from tests.unit.sink.samples import CLOCKS, NO_FUSE, REGISTRY, REPOSITORY, OneRegistry, batch, observed, run
+from tests.unit.sink.samples import (
+    BEGINNING,
+    CLOCKS,
+    NO_FUSE,
+    REGISTRY,
+    REPOSITORY,
+    OneRegistry,
+    batch,
+    context,
+    observed,
+    progressed,
+    run,
+)
 
 PLACE = (REGISTRY, REPOSITORY)
 
@@ -34,7 +49,7 @@ class Steps:
 
 
 def listings(store: FakeSinkStore, *, deleted: bool = False) -> Listings:
-    return Listings(store, OneRegistry(deleted=deleted), NO_FUSE, CLOCKS)
+    return Listings(store, OneRegistry(deleted=deleted), NO_FUSE, Sending(), CLOCKS)
 
 
 def work(store: FakeSinkStore, *messages: ImagesObserved, first: int = 0) -> list[Outgoing]:
@@ -57,7 +72,7 @@ def page(scan: int, number: int, tag: str, *, last: bool = False, leg: str = "a"
 
 def test_events_come_first_and_the_report_of_the_unit_after_them() -> None:
     sent = work(FakeSinkStore(), observed(1, {"1": "a"}))
-    assert [record.topic for record in sent] == [IMAGE_EVENTS, IMAGE_EVENTS, SCAN_PROGRESSED]
+    assert [record.topic for record in sent] == [IMAGE_EVENTS, IMAGE_EVENTS, IMAGE_STATE, TAG_STATE, SCAN_PROGRESSED]
     assert reports(sent) == [(REPOSITORY, UnitOutcome.STORED)]
 
 
@@ -121,7 +136,7 @@ def test_the_state_is_read_before_the_decisions_and_the_decision_stored_before_i
     steps = Steps()
     work(FakeSinkStore(pause=steps.pause), page(1, 0, "a"), page(1, 1, "b", last=True))
     reads = [name for name in steps.names if name not in ("insert", "inserted")]
-    assert reads == ["pages", "pages", "state", "state", "state", "state", "decisions"]
+    assert reads == ["pages", "pages", "first load", "state", "state", "state", "state", "decisions"]
     inserts = _inserts(observed(1, {"1": "a"}))
     assert inserts[0] is OutboxRow
     assert inserts[-1] is RepositoryRow
@@ -171,3 +186,42 @@ def test_a_one_tag_reading_that_failed_is_decided_and_reported() -> None:
 def test_nothing_is_sent_without_a_batch() -> None:
     assert run(listings(FakeSinkStore()).idle()) == []
     assert run(listings(FakeSinkStore()).work([])) == []
+
+
+def _snapshots(sent: Sequence[Outgoing]) -> set[bool]:
+    return {json.loads(record.value or b"")["snapshot"] for record in sent if record.topic is IMAGE_EVENTS}
+
+
+def _end_of_load(store: FakeSinkStore, scan: int, status: ScanStatus, kind: ScanKind = ScanKind.FULL) -> None:
+    ended = progressed(ScanEnded(status=status), scan, kind=kind)
+    run(store.insert(list(unit_rows(ended, scan, BEGINNING))))
+
+
+def test_what_a_first_load_finds_is_told_as_a_snapshot_until_it_has_ended() -> None:
+    store = FakeSinkStore()
+    working = listings(store)
+    assert _snapshots(run(working.work(batch(observed(3, {"1": "a"}))))) == {True}
+    _end_of_load(store, 3, "partial")
+    assert _snapshots(run(working.work(batch(observed(4, {"1": "b"}), first=1)))) == {False}
+    late = observed(3, {"1": "c"}, repository="late")
+    assert _snapshots(run(working.work(batch(late, first=2)))) == {True}
+
+
+def test_a_load_that_read_nothing_or_little_was_no_first_load() -> None:
+    store = FakeSinkStore()
+    _end_of_load(store, 1, "failed")
+    _end_of_load(store, 2, "cancelled")
+    _end_of_load(store, 3, "complete", ScanKind.REPOSITORY)
+    assert _snapshots(run(listings(store).work(batch(observed(4, {"1": "a"}))))) == {True}
+
+
+def test_a_tag_that_a_webhook_tells_is_no_snapshot_though_the_first_load_runs() -> None:
+    pushed = observed(1, {"1": "a"}, context=context(1, ScanKind.TAG, reason=ScanReason.WEBHOOK))
+    assert _snapshots(run(listings(FakeSinkStore()).work(batch(pushed)))) == {False}
+
+
+def test_a_decision_keeps_that_it_was_a_snapshot() -> None:
+    store = FakeSinkStore()
+    first = work(store, observed(1, {"1": "a"}))
+    _end_of_load(store, 1, "complete")
+    assert work(store, observed(1, {"1": "a"})) == first

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from services.sink.decide import Fuse
 from services.sink.ports import Clocks, Outgoing
 from services.sink.progress import ScanProgress
+from services.sink.sending import Sending
 from services.sink.stalls import Stalls
 from shared.messages.codec import decode
 from shared.messages.images_observed import ImagesObserved
-from shared.messages.model import ScanKind
+from shared.messages.model import ScanKind, ScanReason
 from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
@@ -21,7 +22,6 @@ from shared.messages.scan_progressed import (
     UnitOutcome,
     UnitReported,
 )
-from shared.messages.scan_requested import ScanReason
 from shared.messages.topics import IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED
 from shared.store.rows import OutboxRow, RepositoryRow, ScanUnitRow
 from tests.fakes.sink_store import FakeSinkStore, Tables
@@ -45,7 +45,7 @@ class Owner:
         self.registries = OneRegistry()
         clocks = Clocks(lambda: BEGINNING, lambda: self.now)
         store = FakeSinkStore(self.tables)
-        self.progress = ScanProgress(0, store, self.registries, self.fuse, Stalls(60.0), clocks)
+        self.progress = ScanProgress(0, store, self.registries, self.fuse, Sending(), Stalls(60.0), clocks)
         self._next = 0
 
     def work(self, *steps: Progress, at: int | None = None) -> list[Outgoing]:

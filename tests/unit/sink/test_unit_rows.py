@@ -2,7 +2,7 @@
 
 from services.sink.observation import REASON_HELD
 from services.sink.unit_rows import REASON_NOT_HEARD_OF, missing_rows, unit_rows
-from shared.messages.model import Failure
+from shared.messages.model import Failure, ScanReason
 from shared.messages.scan_progressed import (
     CatalogClosed,
     CatalogPage,
@@ -14,7 +14,6 @@ from shared.messages.scan_progressed import (
     UnitOutcome,
     UnitReported,
 )
-from shared.messages.scan_requested import ScanReason
 from shared.store.rows import ScanUnitRow
 from tests.unit.sink.samples import BEGINNING, progressed
 

@@ -59,7 +59,7 @@ def test_repositories_that_a_fuse_holds_are_told_in_one_sentence_with_the_way_ou
     (sentence,) = seen.failures()
     assert seen.counts().failed == 2
     assert sentence.startswith("catalog: 2 known repositories are not in it any more")
-    assert "--allow-empty" in sentence
+    assert "tallyman scan confirm" in sentence
 
 
 def test_a_time_out_names_how_many_were_not_heard_of() -> None:

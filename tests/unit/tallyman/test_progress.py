@@ -1,7 +1,7 @@
 """The live line of a load, in words."""
 
+from shared.messages.model import ScanReason
 from shared.messages.scan_progressed import ScanStarted, UnitOutcome
-from shared.messages.scan_requested import ScanReason
 from tallyman.following import ScanSeen
 from tallyman.progress import told_of
 from tests.unit.tallyman.scans import catalog, seen_after, unit

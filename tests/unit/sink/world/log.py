@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from services.sink.ports import Outgoing
 from shared.messages.codec import decode, encode
 from shared.messages.model import Message
-from shared.messages.topics import BY_MESSAGE, IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED
+from shared.messages.topics import BY_MESSAGE, IMAGES_OBSERVED, PUBLIC, SCAN_PROGRESSED
 from shared.pipeline.partitioning import partition_of
 
 
@@ -81,8 +81,9 @@ class Log:
             self._committed[source] = next_offset
         touched = set()
         for record in records:
-            if record.topic is not IMAGE_EVENTS:
+            if record.topic not in PUBLIC:
                 target = Source(record.topic.name, record.partition)
+                assert record.value is not None
                 self._put(target, record.value, of_sink=True)
                 touched.add(target)
         for target in touched:

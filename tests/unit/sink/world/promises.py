@@ -24,6 +24,8 @@ def check(world: World) -> None:
     for registry in REGISTRIES:
         if differences := _kept(world.tables, registry).differences(world.told.inventory(registry)):
             raise Broken(f"state differs from what was told: {registry} {differences}")
+        if differences := world.told.compacted(registry).differences(world.told.inventory(registry)):
+            raise Broken(f"the state topics differ from the events: {registry} {differences}")
     _check_rows(world.tables)
     _check_history(world.tables, world.told)
     for place, full in world.told.full.items():
@@ -129,7 +131,7 @@ def _check_endings(world: World) -> None:
 
 def _ending(messages: Iterable[ScanProgressed]) -> tuple[str | None, set[str]]:
     """Return how a scan ends by its messages, and the units that are missing then."""
-    expected, good, bad = set[str](), set[str](), set[str]()
+    expected, heard = set[str](), dict[str, UnitOutcome]()
     closed: bool | None = None
     for message in messages:
         match message.progress:
@@ -137,16 +139,23 @@ def _ending(messages: Iterable[ScanProgressed]) -> tuple[str | None, set[str]]:
                 expected.update(names)
             case CatalogClosed(absent=absent, held=held, complete=complete):
                 expected.update(absent, held)
-                bad.update(held)
+                for name in held:
+                    heard.setdefault(name, UnitOutcome.HELD)
                 closed = complete if closed is None else closed
-            case UnitReported(repository=name, outcome=UnitOutcome.STORED | UnitOutcome.SKIPPED):
-                good.add(name)
-            case UnitReported(repository=name):
-                bad.add(name)
+            case UnitReported(repository=name, outcome=UnitOutcome.STORED):
+                heard[name] = UnitOutcome.STORED
+            case UnitReported(repository=name, outcome=outcome):
+                heard.setdefault(name, outcome)
             case ScanTimedOut():
-                return "partial", expected - good - bad
-        if closed is not None and expected <= good | bad:
-            if not closed and not expected:
-                return "failed", set()
-            return ("complete" if closed and expected <= good else "partial"), set()
+                return "partial", expected - heard.keys()
+        if closed is not None and expected <= heard.keys():
+            return _status(closed, {heard[name] for name in expected}), set()
     return None, set()
+
+
+def _status(closed: bool, outcomes: set[UnitOutcome]) -> str:
+    if not closed and not outcomes:
+        return "failed"
+    if UnitOutcome.HELD in outcomes:
+        return "held"
+    return "complete" if closed and outcomes <= {UnitOutcome.STORED, UnitOutcome.SKIPPED} else "partial"

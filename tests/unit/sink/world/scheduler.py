@@ -11,6 +11,7 @@ from services.sink.listings import Listings
 from services.sink.ports import Clocks, Work
 from services.sink.progress import ScanProgress
 from services.sink.registries import ConnectedRegistries
+from services.sink.sending import Sending
 from services.sink.stalls import Stalls
 from shared.connections.records import Recorded
 from shared.messages.connection_changed import Connection
@@ -228,9 +229,15 @@ class World:
             now=lambda: _BEGINNING + timedelta(seconds=self.now), monotonic=lambda: self.now + self._skipped_seconds
         )
         if source.topic == IMAGES_OBSERVED.name:
-            return Listings(store, registries, self.weather.fuse, clocks)
+            return Listings(store, registries, self.weather.fuse, Sending(), clocks)
         return ScanProgress(
-            source.partition, store, registries, self.weather.fuse, Stalls(self.weather.stall_seconds), clocks
+            source.partition,
+            store,
+            registries,
+            self.weather.fuse,
+            Sending(),
+            Stalls(self.weather.stall_seconds),
+            clocks,
         )
 
     async def _pause(self, step: str) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.sink.events import TYPE_PREFIX
 from services.sink.ports import Outgoing
 from shared.messages.codec import decode
+from shared.messages.image_events import TYPE_PREFIX
 from shared.messages.model import ScanContext, ScanKind
 from shared.messages.scan_progressed import ScanEnded, ScanProgressed, UnitOutcome, UnitReported
-from shared.messages.topics import IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED
+from shared.messages.topics import IMAGE_EVENTS, IMAGE_STATE, IMAGES_OBSERVED, SCAN_PROGRESSED, TAG_STATE, TopicName
 from shared.oci.digest import Digest
 from tests.unit.sink.world.log import Publication, Source
 from tests.unit.sink.world.truth import Inventory, Place, reached_from
@@ -75,6 +75,7 @@ class Ended:
 def event_of(record: Outgoing) -> Event:
     """Return the event that a record of `image.events` holds."""
     headers = {name: value.decode() for name, value in record.headers}
+    assert record.value is not None
     return Event(headers["ce_type"].removeprefix(TYPE_PREFIX), headers["ce_id"], json.loads(record.value))
 
 
@@ -82,13 +83,13 @@ def parts_of(publication: Publication) -> Iterator[Decided | Ended]:
     """Yield what a transaction told, in order; absences and closed catalogs are between the partitions."""
     events: list[Outgoing] = []
     for record in publication.records:
-        if record.topic is IMAGE_EVENTS:
+        if record.topic in (IMAGE_EVENTS, IMAGE_STATE, TAG_STATE):
             events.append(record)
         elif record.topic is SCAN_PROGRESSED:
             message = decode(ScanProgressed, record.value, 0)
             match message.progress:
                 case UnitReported(repository=repository, outcome=outcome):
-                    told = tuple(map(event_of, events))
+                    told = tuple(event_of(sent) for sent in events if sent.topic is IMAGE_EVENTS)
                     yield Decided(message.context, repository, outcome, told, (*events, record))
                     events = []
                 case ScanEnded(status=status):
@@ -117,6 +118,7 @@ class Told:
         self._seen: dict[tuple[Place, Digest], int] = defaultdict(int)
         self._seen_tags: dict[tuple[Place, str], int] = defaultdict(int)
         self._full: dict[Place, int] = {}
+        self._states: dict[TopicName, dict[bytes, bytes]] = {IMAGE_STATE: {}, TAG_STATE: {}}
         self.expires: Final = expires
         self.decided: dict[Source, list[Decided]] = defaultdict(list)
         self.ended: dict[tuple[str, int], Ended] = {}
@@ -141,6 +143,17 @@ class Told:
             images=frozenset(
                 (place[1], digest) for (place, digest), here in self._images.items() if here and place[0] == registry
             ),
+        )
+
+    def compacted(self, registry: str) -> Inventory:
+        """Return what the state topics say is present in a registry."""
+        images, tags = (
+            [told for value in self._states[topic].values() if (told := json.loads(value))["registry_id"] == registry]
+            for topic in (IMAGE_STATE, TAG_STATE)
+        )
+        return Inventory(
+            tags={(told["repository"], told["tag"]): Digest(told["digest"]) for told in tags},
+            images=frozenset((told["repository"], Digest(told["digest"])) for told in images),
         )
 
     @property
@@ -183,7 +196,18 @@ class Told:
                 self._tell_image(event)
             else:
                 self._tell_tag(event, event.tag)
+        for record in decided.sent:
+            self._take_state(record)
         self._remember(decided)
+
+    def _take_state(self, record: Outgoing) -> None:
+        """Compact a record of a state topic, as Kafka does: the last of a key stays, a tombstone takes it away."""
+        if record.topic not in self._states:
+            return
+        if record.value is None:
+            self._states[record.topic].pop(record.key, None)
+        else:
+            self._states[record.topic][record.key] = record.value
 
     def _is_of_one_reading(self, decided: Decided) -> bool:
         """Return whether some whole reading saw all tags where they are told to be, and none that is told removed."""

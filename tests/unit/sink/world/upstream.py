@@ -13,9 +13,8 @@ from typing import Final
 
 from services.units import unit_failed
 from shared.messages.images_observed import ImagesObserved, ObservedTag
-from shared.messages.model import Failure, Reading, ScanContext, ScanKind
+from shared.messages.model import Failure, Reading, ScanContext, ScanKind, ScanReason
 from shared.messages.scan_progressed import CatalogPage, ScanProgressed, ScanStarted
-from shared.messages.scan_requested import ScanReason
 from shared.oci.digest import Digest
 from shared.store.rows import ImageRow, TagRow
 from tests.fakes.sink_store import Tables

@@ -1,0 +1,85 @@
+"""CloudEvents 1.0 on Kafka, in the binary mode and in the structured one. Ids are of what happened. Pure.
+
+Source: CloudEvents spec; its Kafka protocol binding, sections 3.2 and 3.3.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid5
+
+from pydantic_core import from_json, to_json
+
+from shared.errors import PermanentError
+from shared.messages.image_events import TYPE_PREFIX, EventsMode, EventType, Public
+
+_NAMESPACE: Final = UUID("6f1b2f1e-6a52-5d7c-9a37-3a1f1c1c7a11")
+_SPECVERSION: Final = "1.0"
+_JSON: Final = "application/json"
+_STRUCTURED: Final = "application/cloudevents+json"
+_CONTENT_TYPE: Final = "content-type"
+_ATTRIBUTE: Final = "ce_"
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+def identity(registry: str, repository: str, tag: str, old: str, new: str, kind: EventType, number: int | str) -> str:
+    """Return an event's id, a UUIDv5 of what happened, so that a replay repeats it. No name holds a line feed.
+
+    number: the scan's, or what else tells two like changes apart.
+    """
+    return str(uuid5(_NAMESPACE, "\n".join((registry, repository, tag, old, new, kind, str(number)))))
+
+
+@dataclass(frozen=True)
+class CloudEvent:
+    """An event.  registry: its id, of which the source is made.  data: JSON."""
+
+    id: str
+    kind: EventType
+    registry: str
+    subject: str
+    time: datetime
+    data: bytes
+
+    @classmethod
+    def of(cls, id_: str, kind: EventType, registry: str, subject: str, time: datetime, data: Public) -> "CloudEvent":
+        """Return the event with its data as JSON."""
+        return cls(id_, kind, registry, subject, time, data.model_dump_json(by_alias=True).encode())
+
+    def on_kafka(self, mode: EventsMode) -> tuple[Headers, bytes]:
+        """Return the record's headers and its value."""
+        attributes = {
+            "specversion": _SPECVERSION,
+            "id": self.id,
+            "source": f"urn:tallyman:registry:{self.registry}",
+            "type": TYPE_PREFIX + self.kind,
+            "subject": self.subject,
+            "time": self.time.isoformat().replace("+00:00", "Z"),
+        }
+        if mode is EventsMode.BINARY:
+            headers = [(_ATTRIBUTE + name, value.encode()) for name, value in attributes.items()]
+            return (*headers, (_CONTENT_TYPE, _JSON.encode())), self.data
+        envelope = to_json({**attributes, "datacontenttype": _JSON})
+        return ((_CONTENT_TYPE, _STRUCTURED.encode()),), envelope[:-1] + b',"data":' + self.data + b"}"
+
+
+def event_on_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> dict[str, object]:
+    """Return the event of a record in CloudEvents' JSON form, in whichever mode it lies there.
+
+    Raises PermanentError (reason `event_unreadable`) for a record that is no CloudEvent.
+    """
+    by_name = {name: told.decode("utf-8", "replace") for name, told in headers}
+    try:
+        told = from_json(value or b"")
+    except ValueError as error:
+        raise PermanentError("The record holds no JSON.", reason="event_unreadable") from error
+    if by_name.get(_CONTENT_TYPE, "").startswith(_STRUCTURED):
+        event = told
+    else:
+        attributes = {name.removeprefix(_ATTRIBUTE): v for name, v in by_name.items() if name.startswith(_ATTRIBUTE)}
+        event = {**attributes, "datacontenttype": by_name.get(_CONTENT_TYPE, _JSON), "data": told}
+    if not isinstance(event, dict) or not {"id", "source", "type", "specversion"} <= event.keys():
+        raise PermanentError("The record is no CloudEvent: id, source or type is missing.", reason="event_unreadable")
+    return event
