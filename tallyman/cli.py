@@ -16,6 +16,7 @@ from shared.errors import SettingsError, TallymanError
 from shared.observability.logs import configure_logs
 from shared.pipeline.loop import run_loop
 from shared.settings import Settings, load_settings
+from tallyman.default_command import DefaultGroup
 from tallyman.options import with_connection_options
 from tallyman.output import Format
 
@@ -27,6 +28,7 @@ _WRONG_USAGE: Final = frozenset(
     {
         *("settings", "connection_invalid", "name_taken", "token_name_taken", "ambiguous", "sql_not_read_only"),
         *("no_such_connection", "no_such_scan", "no_such_token", "connection_inactive", "request_invalid"),
+        *("nothing_held", "no_such_letter", "letter_not_replayable"),
     }
 )
 """Reasons of errors that whoever typed the command can make go away; a service that refuses passes its own on."""
@@ -178,15 +180,29 @@ def scans(registry: Registry = None, form: Form = Format.TABLE, data: Data = Non
 @app.command()
 def events(
     form: Annotated[Format, typer.Option("--format", help="table or jsonl.")] = Format.TABLE,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with events as they come, until Ctrl-C.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show events as they come from now on, until Ctrl-C.")
+    ] = False,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="With --follow: those that were told before first.")
+    ] = False,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type", metavar="TYPE", help="Only these, as tag.moved, or tag for all of tags; may be repeated."
+        ),
+    ] = None,
     data: Data = None,
 ) -> None:
-    """Show the events from the beginning to the end."""
+    """Show the events that were told, or with --follow those that come."""
     from tallyman.commands import events as command
+    from tallyman.commands.events import is_kind
 
     if form is Format.CSV:
         raise typer.BadParameter("events are printed as table or jsonl", param_hint="--format")
-    _finish(command.events(_settings(data), form, follow=follow))
+    if unknown := [kind for kind in kinds or () if not is_kind(kind)]:
+        raise typer.BadParameter(f"no event is of the type {unknown[0]}", param_hint="--type")
+    _finish(command.events(_settings(data), form, kinds or (), follow=follow, from_beginning=from_beginning))
 
 
 @app.command()
@@ -205,8 +221,16 @@ connection_app = typer.Typer(no_args_is_help=True, help="Connect registries, tes
 app.add_typer(connection_app, name="connection")
 token_app = typer.Typer(no_args_is_help=True, help="API tokens: made, listed, taken back.")
 app.add_typer(token_app, name="token")
+scan_app = typer.Typer(
+    cls=DefaultGroup,
+    no_args_is_help=True,
+    help="Load a connected registry again (`tallyman scan NAME`), or confirm what a scan holds back.",
+)
+app.add_typer(scan_app, name="scan")
 
 
+letters_app = typer.Typer(no_args_is_help=True, help="Messages that could not be worked: replay them, or drop them.")
+app.add_typer(letters_app, name="dead-letters")
 secrets_app = typer.Typer(no_args_is_help=True, help="The keys that encrypt the passwords that are kept.")
 app.add_typer(secrets_app, name="secrets")
 
@@ -303,7 +327,7 @@ def check_connection(name: Name, data: Data = None, as_json: Json = False) -> No
     _finish(command.test(_settings(data), name, as_json=as_json))
 
 
-@app.command()
+@scan_app.command("start")
 def scan(
     name: Name,
     repository: Annotated[str | None, typer.Option("--repository", metavar="NAME", help="Only this one.")] = None,
@@ -318,6 +342,25 @@ def scan(
     from tallyman.commands import scan as command
 
     _finish(command.scan(_settings(data), name, repository, wait=wait, allow_empty=allow_empty, as_json=as_json))
+
+
+@scan_app.command("confirm")
+def confirm_scan(
+    name: Name,
+    repository: Annotated[
+        list[str] | None,
+        typer.Option("--repository", metavar="NAME", help="Only this one; may be given several times."),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Only show what waits; change nothing.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end, with load's exit codes.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Confirm removals that were too many to be believed: each repository is scanned once more with its fuse off."""
+    from tallyman.commands import scan as command
+
+    settings = _settings(data)
+    _finish(command.confirm(settings, name, repository or (), wait=wait, show=show, as_json=as_json))
 
 
 @app.command()
@@ -336,6 +379,61 @@ def status(data: Data = None, as_json: Json = False) -> None:
     from tallyman.commands import scan as command
 
     _finish(command.status(_settings(data), as_json=as_json))
+
+
+Stage = Annotated[
+    str | None, typer.Option("--stage", metavar="STAGE", help="Only of lister, tagger, manifester or sink.")
+]
+Letters = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="As in sink-3-17.")]
+EveryLetter = Annotated[bool, typer.Option("--all", help="All that are open.")]
+
+
+@letters_app.command("list")
+def list_letters(
+    stage: Stage = None,
+    state: Annotated[str, typer.Option("--state", help="open, replayed, dropped or all.")] = "open",
+    form: Form = Format.TABLE,
+    data: Data = None,
+) -> None:
+    """List the newest thousand, the newest first."""
+    from tallyman.commands import dead_letters as command
+
+    _finish(command.list_all(_settings(data), stage, state, form))
+
+
+@letters_app.command("show")
+def show_letter(
+    letter: Annotated[str, typer.Argument(help="As in sink-3-17.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Print the message's bytes alone.")] = False,
+    data: Data = None,
+) -> None:
+    """Show one with its message, byte for byte."""
+    from tallyman.commands import dead_letters as command
+
+    _finish(command.show(_settings(data), letter, raw=raw))
+
+
+@letters_app.command("replay")
+def replay_letters(letters: Letters = None, stage: Stage = None, every: EveryLetter = False, data: Data = None) -> None:
+    """Send messages once more, as they came, to where they lay. Each is sent once, however often this is asked."""
+    from tallyman.commands import dead_letters as command
+
+    _check_letters(letters, every=every)
+    _finish(command.replay(_settings(data), letters or (), stage, every=every))
+
+
+@letters_app.command("drop")
+def drop_letters(letters: Letters = None, stage: Stage = None, every: EveryLetter = False, data: Data = None) -> None:
+    """Note that nobody needs them any more: they are no longer listed as open."""
+    from tallyman.commands import dead_letters as command
+
+    _check_letters(letters, every=every)
+    _finish(command.drop(_settings(data), letters or (), stage, every=every))
+
+
+def _check_letters(letters: list[str] | None, *, every: bool) -> None:
+    if bool(letters) == every:
+        raise typer.BadParameter("name the letters, or give --all", param_hint="LETTER")
 
 
 @token_app.command("create")

@@ -94,7 +94,7 @@ class ScanSeen:
         if self.held:
             yield (
                 f"catalog: {len(self.held)} known repositories are not in it any more, too many to believe it; they "
-                "are kept as they were. Load again with --allow-empty if that is right."
+                "are kept as they were. Confirm it if they are gone: tallyman scan confirm."
             )
         for unit in (unit for unit in self.units.values() if unit.outcome not in _GOOD):
             for failure in unit.failures:

@@ -19,6 +19,7 @@ EXIT_FAILED: Final = 4
 EXIT_OF: Final = {
     "complete": EXIT_COMPLETE,
     "partial": EXIT_PARTIAL,
+    "held": EXIT_PARTIAL,
     "failed": EXIT_FAILED,
     "cancelled": EXIT_PARTIAL,
 }

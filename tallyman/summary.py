@@ -16,6 +16,7 @@ _FAILURES_SHOWN: Final = 5
 _SAYING: Final = {
     "complete": "Everything was read.",
     "cancelled": "It was cancelled. What was completed stays; the rest is kept as it was.",
+    "held": "So much would be removed that it is held back: confirm it with tallyman scan confirm, if it is gone.",
     "partial": "Some of it was not read. What was not read is unknown, and kept as it was.",
     "failed": "The registry could not be read. All that was known is kept as it was.",
 }
@@ -25,7 +26,7 @@ def print_summary(outcome: Outcome, data: Path, out: TextIO | None = None) -> No
     """Print the numbers of a load, the first reasons for what was not read, and the next commands."""
     console = Console(file=out or sys.stdout, highlight=False)
     loaded = outcome.loaded
-    style = {"complete": "green", "partial": "yellow", "failed": "red"}.get(loaded.status, "bold")
+    style = {"complete": "green", "partial": "yellow", "held": "yellow", "failed": "red"}.get(loaded.status, "bold")
     console.print(
         f"\n[bold]{loaded.registry}[/bold]: [{style}]{loaded.status}[/{style}] in {loaded.seconds:.1f} s. "
         f"{_SAYING.get(loaded.status, '')}\n"

@@ -18,6 +18,7 @@ from services.opening import Opened, number_above_store, open_store, opened
 from services.scan_requests import ScanRequests
 from services.sink.service import run_sink
 from services.tagger.stage import tagger_stage
+from shared.messages.topics import STAGES
 from shared.pipeline.broker import EmbeddedBroker
 from shared.pipeline.data_lock import DataLock
 from shared.pipeline.stage import StageStats
@@ -25,7 +26,6 @@ from shared.pipeline.worker import run_stage
 from shared.settings import Settings
 from shared.store.store import Store
 
-STAGES: Final = ("lister", "tagger", "manifester", "sink")
 _DRAIN_SECONDS: Final = 5.0
 """Unless set: a person waits for the stop, and what is not drained by then is worked at the next start."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.console.letters import Letters
 from services.console.registries import GivesBudgets, Registries
 from services.scan_requests import ScanRequests
 from shared.connections.secrets import Secrets
@@ -39,6 +40,10 @@ class Office:
     @property
     def scans(self) -> ScanRequests:
         return ScanRequests(self.settings, self.topic, self.store)
+
+    @property
+    def letters(self) -> Letters:
+        return Letters(self.settings, self.topic)
 
     @property
     def registries(self) -> Registries:

@@ -1,6 +1,6 @@
 """What can be done with connections and their scans, whoever asks: the API, the pages, the command line."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from pydantic import SecretStr
 
+from services.console.status import keep_status, status_of
 from services.scan_requests import Asked, ConnectionInactive, ScanRequests, Wanted
 from shared.connections.rules import (
     ConnectionSettings,
@@ -24,7 +25,7 @@ from shared.connections.view import ConnectionsView
 from shared.connections.writer import Saved, States, delete, new_registry_id, save, write
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
-from shared.messages.connection_notes import Health, HookSecretSet, Note, StatusChecked
+from shared.messages.connection_notes import HookSecretSet, Note
 from shared.registry.budget import WindowBudget
 from shared.registry.checkup.course import checked
 from shared.registry.checkup.result import CheckStage, Outcome, StageChecked
@@ -106,6 +107,10 @@ class Registries:
         """Ask for a scan. Raises ConnectionInactive, ScanRunning, NoSuchConnection."""
         return await self._scans.ask(wanted, self._clock())
 
+    async def confirm(self, connection: Connection, repositories: Collection[str] | None) -> list[Asked]:
+        """Let held removals through.  repositories: None = all. Raises NothingHeld, ConnectionInactive."""
+        return await self._scans.confirm(connection.registry, repositories, self._clock())
+
     async def cancel(self, connection: Connection, scan: int) -> None:
         """Cancel a running scan. Raises ScanNotRunning, NoSuchConnection."""
         await self._scans.cancel(connection.registry, scan, self._clock())
@@ -163,8 +168,9 @@ class Registries:
 
     async def keep_status(self, connection: Connection, stages: tuple[StageChecked, ...]) -> None:
         """Keep what a check of a saved connection came to, for its list."""
-        status = status_of(connection, stages, self._clock())
-        await self._keep(connection.registry, status)
+        offset = await keep_status(self._settings, self._topic, status_of(connection, stages, self._clock()))
+        if offset is not None:
+            await self._connections.seen(offset)
 
     async def _keep(self, registry: str, note: Note) -> None:
         """Keep a note of a registry, unless its connection was deleted meanwhile."""
@@ -183,28 +189,6 @@ class Registries:
     async def _saved(self, saved: Saved) -> Connection:
         await self._connections.seen(saved.offset)
         return saved.connection
-
-
-def status_of(connection: Connection, stages: tuple[StageChecked, ...], at: datetime) -> StatusChecked:
-    """Return the status that a check's stages come to: the worst of them, the first of equals."""
-    for outcome, health in ((Outcome.FAILED, Health.FAILED), (Outcome.WARNING, Health.WARNING)):
-        found = next((stage for stage in stages if stage.outcome is outcome), None)
-        if found is not None:
-            return StatusChecked(
-                registry=connection.registry,
-                revision=connection.revision,
-                health=health,
-                stage=found.stage.value,
-                told=found.told,
-                checked_at=at,
-            )
-    return StatusChecked(
-        registry=connection.registry,
-        revision=connection.revision,
-        health=Health.OK,
-        told="All stages passed.",
-        checked_at=at,
-    )
 
 
 def _if_there(registry: str, note: Note, now: ConnectionsSnapshot) -> States:

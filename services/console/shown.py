@@ -16,7 +16,7 @@ from services.console.api.models import (
 )
 from services.console.inventory.scans import last_scans, one_scan
 from services.console.office import Office
-from services.console.registries import status_of
+from services.console.status import status_of
 from shared.errors import PermanentError
 from shared.messages.connection_changed import Connection
 from shared.messages.connection_fields import cautions

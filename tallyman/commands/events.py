@@ -1,15 +1,17 @@
-"""`tallyman events`: the public topic, read committed, from the beginning."""
+"""`tallyman events`: the public topic, read committed."""
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.errors import SettingsError
+from shared.errors import PermanentError, SettingsError
+from shared.messages.cloud_events import event_on_kafka
+from shared.messages.image_events import TYPE_PREFIX, EventType
 from shared.messages.topics import IMAGE_EVENTS
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
@@ -20,15 +22,25 @@ from tallyman.output import Format
 from tallyman.system import running_broker
 
 _POLL_MS: Final = 500
-_ATTRIBUTE: Final = "ce_"
-_CONTENT_TYPE: Final = "content-type"
 
 
-async def events(settings: Settings, form: Format, *, follow: bool) -> int:
-    """Print the events, oldest first within each image; with `follow` go on until stopped. Return 0."""
+async def events(
+    settings: Settings, form: Format, kinds: Collection[str], *, follow: bool, from_beginning: bool
+) -> int:
+    """Print the events, oldest first within each image, and return 0.
+
+    kinds: only these, as in `tag.moved` or `tag`; none = all.  follow: go on until stopped, from now on unless
+    `from_beginning`.
+    """
     async with _kafka(settings) as ready:
-        async for record in _records(ready, follow=follow):
-            event = event_of(record)
+        async for record in _records(ready, follow=follow, from_beginning=from_beginning or not follow):
+            try:
+                event = event_on_kafka(record.headers, record.value)
+            except PermanentError as error:
+                sys.stderr.write(f"tallyman: record {record.offset} of partition {record.partition}: {error}\n")
+                continue
+            if kinds and not is_of(event, kinds):
+                continue
             line = json.dumps(event, ensure_ascii=False) if form is Format.JSONL else line_of(event)
             sys.stdout.write(line + "\n")
             sys.stdout.flush()
@@ -49,7 +61,7 @@ async def _kafka(settings: Settings) -> AsyncIterator[Settings]:
         yield ready
 
 
-async def _records(settings: Settings, *, follow: bool) -> AsyncIterator[ConsumerRecord]:
+async def _records(settings: Settings, *, follow: bool, from_beginning: bool) -> AsyncIterator[ConsumerRecord]:
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         isolation_level="read_committed",
@@ -62,6 +74,9 @@ async def _records(settings: Settings, *, follow: bool) -> AsyncIterator[Consume
         sources = [TopicPartition(name, number) for number in range(settings.partitions)]
         consumer.assign(sources)
         ends = await consumer.end_offsets(sources)
+        if not from_beginning:
+            for source, end in ends.items():
+                consumer.seek(source, end)
         while follow or await _behind(consumer, ends):
             batch = await consumer.getmany(timeout_ms=_POLL_MS)
             for record in sorted((r for records in batch.values() for r in records), key=lambda r: r.timestamp):
@@ -76,20 +91,22 @@ async def _behind(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
     return any([await consumer.position(source) < end for source, end in ends.items()])
 
 
-def event_of(record: ConsumerRecord) -> dict[str, Any]:
-    """Return the event in CloudEvents' JSON form, from the binary mode it has in Kafka."""
-    attributes = {
-        "datacontenttype" if name == _CONTENT_TYPE else name.removeprefix(_ATTRIBUTE): value.decode()
-        for name, value in record.headers
-        if name == _CONTENT_TYPE or name.startswith(_ATTRIBUTE)
-    }
-    return {**attributes, "data": json.loads(record.value)}
+def is_kind(kind: str) -> bool:
+    """Return whether there are events of this kind."""
+    return any(is_of({"type": known}, (kind,)) for known in EventType)
+
+
+def is_of(event: dict[str, Any], kinds: Collection[str]) -> bool:
+    """Return whether an event is of one of these: `tag.moved`, `dev.tallyman.tag.moved`, or `tag` for all such."""
+    kind = str(event["type"]).removeprefix(TYPE_PREFIX)
+    wanted = {one.removeprefix(TYPE_PREFIX) for one in kinds}
+    return kind in wanted or kind.partition(".")[0] in wanted
 
 
 def line_of(event: dict[str, Any]) -> str:
     """Return the event as one line for a person."""
     data = event["data"]
-    kind = event["type"].removeprefix("dev.tallyman.")
+    kind = event["type"].removeprefix(TYPE_PREFIX)
     time = event["time"][:19].replace("T", " ")
     return f"{time}  {kind:17}  {data['registry']}  {event['subject']}{_more(data)}"
 
@@ -98,6 +115,8 @@ def _more(data: dict[str, Any]) -> str:
     """Return what a line says beside the subject: where a tag went, an image's platform, how a scan ended."""
     if "platform" in data:
         return "  " + "/".join(part for part in (data["platform"]["os"], data["platform"]["architecture"]) if part)
+    if "told" in data:
+        return f"  {data['from'] or '(none)'} → {data['to']}: {data['told']}"
     if "from" in data:
         return f"  {_short(data['from'])} → {_short(data['to'])}"
     return f"  {data['status']}" if "status" in data else ""

@@ -1,9 +1,9 @@
-"""`tallyman scan`, `cancel` and `status`: loads asked for, followed, ended."""
+"""`tallyman scan`, `cancel` and `status`: loads asked for, followed, confirmed, ended."""
 
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -37,6 +37,38 @@ async def scan(
         ended = await _followed(api, asked)
     _tell_end(ended, as_json=as_json)
     return EXIT_OF[ended["status"]]
+
+
+async def confirm(
+    settings: Settings, name: str, repositories: Sequence[str], *, wait: bool, show: bool, as_json: bool
+) -> int:
+    """Let through what a fuse holds back, or with `show` only print it; return 0, with `wait` a load's exit code.
+
+    Where no service runs, the stages run in this process until the scans have ended.
+    """
+    is_alone = not show and settings.url is None and settings.kafka is None and not await Door.find(settings.data)
+    async with open_api(settings, at_work=is_alone) as api:
+        if show:
+            await _show_held(await api.get(path_of(name) + "/held"), as_json=as_json)
+            return 0
+        wanted = {"repositories": list(repositories) or None}
+        asked = await api.send("POST", path_of(name) + "/held/confirm", wanted)
+        if not wait and not is_alone:
+            scans = ", ".join(str(one["scan_id"]) for one in asked[:5]) + (" …" if len(asked) > 5 else "")
+            sys.stdout.write(json.dumps(asked) + "\n" if as_json else f"Confirmed; asked for the scans {scans}.\n")
+            return 0
+        ended = [await _followed(api, one) for one in asked]
+    for one in ended:
+        _tell_end(one, as_json=as_json)
+    return max(EXIT_OF[one["status"]] for one in ended)
+
+
+async def _show_held(held: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(held) + "\n")
+        return
+    rows = [(one["repository"], one["scan_id"], one["detail"]) for one in held]
+    await print_rows(Format.TABLE, ("repository", "scan", "held back"), each(rows))
 
 
 async def cancel(settings: Settings, name: str, scan: int) -> int:

@@ -223,7 +223,7 @@ async def test_events_are_followed_until_ctrl_c(tallyman: Tallyman) -> None:
         registry = SmallRegistry(fake)
         registry.fill()
         await tallyman.load_here(registry.url, name="followed")
-        following = await tallyman.start("events", "--follow", "--format", "jsonl")
+        following = await tallyman.start("events", "--follow", "--from-beginning", "--format", "jsonl")
         assert following.stdout is not None
         async with asyncio.timeout(60):
             assert await next_end(following.stdout, "followed") == {"discovered": 3, "tags": 3}
@@ -233,6 +233,24 @@ async def test_events_are_followed_until_ctrl_c(tallyman: Tallyman) -> None:
         async with asyncio.timeout(10):
             _, err = await following.communicate()
         assert (following.returncode, err.decode()) == (130, "")
+
+
+async def test_events_are_followed_from_now_on_and_only_those_that_are_wanted(tallyman: Tallyman) -> None:
+    async with hostile_registry() as fake:
+        registry = SmallRegistry(fake)
+        registry.fill()
+        first = await tallyman.load_here(registry.url, name="later")
+        following = await tallyman.start("events", "--follow", "--type", "scan", "--format", "jsonl")
+        assert following.stdout is not None
+        line = asyncio.create_task(following.stdout.readline())
+        async with asyncio.timeout(60):
+            while not line.done():  # until it has found where now is
+                await tallyman.load_here(registry.url)
+        event = json.loads(line.result())
+        following.send_signal(signal.SIGINT)
+        await following.communicate()
+    assert event["type"] == "dev.tallyman.scan.completed"
+    assert event["data"]["scan_id"] > first.scan_id
 
 
 async def next_end(lines: asyncio.StreamReader, registry: str) -> Row:

@@ -56,7 +56,7 @@ async def test_a_registry_from_its_connection_to_its_removal(tallyman: Tallyman,
     assert "is inactive" in (await tallyman("scan", "cmd", code=2)).err
     assert "is inactive" in (await tallyman("connection", "test", "cmd", code=2)).err
     assert "stays" in (await tallyman("connection", "remove", "cmd")).err
-    (counted,) = await tallyman.sql("SELECT count() AS rows FROM image_history WHERE registry = 'cmd'")
+    (counted,) = await tallyman.sql("SELECT count() AS rows FROM images_ever WHERE registry = 'cmd'")
     assert counted["rows"] > 0
 
 

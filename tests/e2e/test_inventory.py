@@ -13,6 +13,7 @@ from tests.e2e.agreement import (
     assert_no_state_written,
     assert_scan_shown,
     assert_shown,
+    told_by,
 )
 from tests.e2e.tallyman_commands import Tallyman
 from tests.support.generator import WITHOUT_TAGS, Estate, generate
@@ -112,19 +113,28 @@ async def test_an_emptied_repository_is_held_until_a_person_allows_it(tallyman: 
     held = await tallyman.load(registry.url, code=3)
 
     gone = len(before.repositories[largest]) - 2
-    assert (held["status"], held["removed"], held["failed"]) == ("partial", 0, 1)
+    assert (held["status"], held["removed"], held["failed"]) == ("held", 0, 1)
     await assert_shown(tallyman, "emptied", before)
+    (waiting,) = (await tallyman("scan", "confirm", "emptied", "--show", "--json")).objects()[0]
+    assert (waiting["repository"], waiting["scan_id"]) == (largest, held["scan_id"])
     (why,) = await tallyman.sql(
         f"SELECT * FROM scan_failures WHERE registry = 'emptied' AND scan_id = {held['scan_id']}"
     )
     assert (why["repository"], why["what"], why["reason"]) == (largest, largest, "held")
     assert why["detail"].startswith(f"{gone} of {gone + 2} tags would be removed")
-    assert "--allow-empty" in why["detail"]
+    assert "tallyman scan confirm" in why["detail"]
 
-    allowed = await tallyman.load(registry.url, "--allow-empty")
+    (confirmed,) = (await tallyman("scan", "confirm", "emptied", "--wait", "--json")).objects()
 
-    assert_counts(allowed, estate, truth.changes(before, estate))
+    assert (confirmed["status"], confirmed["kind"], confirmed["repositories"]) == ("complete", "repository", 1)
     await assert_shown(tallyman, "emptied", estate, before)
+    assert (await tallyman("scan", "confirm", "emptied", "--show", "--json")).objects() == [[]]
+    assert "Nothing of emptied waits" in (await tallyman("scan", "confirm", "emptied", code=2)).err
+    told = await tallyman.rows("events", "--type", "tag", "--type", "image")
+    changed = [
+        one for one in told if one["data"]["registry"] == "emptied" and one["data"]["scan_id"] > first["scan_id"]
+    ]
+    assert Counter(map(told_by, changed)) == Counter(truth.changes(before, estate))
 
 
 async def test_a_catalog_that_lost_most_repositories_is_held_until_a_person_allows_it(
@@ -142,17 +152,23 @@ async def test_a_catalog_that_lost_most_repositories_is_held_until_a_person_allo
 
     held = await tallyman.load(registry.url, code=3)
 
-    assert (held["status"], held["removed"], held["failed"]) == ("partial", 0, len(gone))
+    assert (held["status"], held["removed"], held["failed"]) == ("held", 0, len(gone))
     await assert_scan_shown(tallyman, held)
     await assert_shown(tallyman, "shrunk", before)
     why = await tallyman.sql(f"SELECT * FROM scan_failures WHERE registry = 'shrunk' AND scan_id = {held['scan_id']}")
     assert sorted(row["repository"] for row in why) == sorted(gone)
     assert {row["reason"] for row in why} == {"held"}
 
+    (one,) = (await tallyman("scan", "confirm", "shrunk", "--repository", gone[0], "--wait", "--json")).objects()
+    assert (one["status"], one["repositories"]) == ("complete", 1)
+    waiting = await tallyman.sql("SELECT repository FROM scan_held WHERE registry = 'shrunk'")
+    assert {row["repository"] for row in waiting} == set(gone[1:])
+
     allowed = await tallyman.load(registry.url, "--allow-empty")
 
-    assert_counts(allowed, estate, truth.changes(before, estate))
+    assert allowed["status"] == "complete"
     await assert_shown(tallyman, "shrunk", estate, before)
+    assert await tallyman.sql("SELECT repository FROM scan_held WHERE registry = 'shrunk'") == []
 
 
 async def test_what_comes_back_is_told_as_reappeared(tallyman: Tallyman, registry: Registry) -> None:

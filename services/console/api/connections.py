@@ -9,6 +9,8 @@ from services.console.api.models import (
     ConnectionChanges,
     ConnectionDraft,
     ConnectionShown,
+    HeldConfirmed,
+    HeldShown,
     HookSecret,
     ScanAskedFor,
     ScanWanted,
@@ -100,3 +102,21 @@ async def start_scan(office: TheOffice, connection: TheConnection, wanted: ScanW
         connection, Wanted(connection.registry, kind, wanted.repository, confirmed=wanted.confirmed)
     )
     return ScanAskedFor(registry=connection.name, registry_id=connection.registry, scan_id=asked.scan)
+
+
+@router.get("/{connection}/held", summary="Show what waits to be confirmed", responses=answers(404, 422))
+async def list_held(office: TheOffice, connection: TheConnection) -> list[HeldShown]:
+    """Removals too many to be believed. They are held back, and nobody is told of them, until a person confirms."""
+    return [
+        HeldShown(repository=one.repository, scan_id=one.scan, detail=one.detail, at=one.at)
+        for one in await office.store.held_back(connection.registry)
+    ]
+
+
+@router.post(
+    "/{connection}/held/confirm", status_code=202, summary="Confirm removals", responses=answers(404, 409, 422)
+)
+async def confirm_held(office: TheOffice, connection: TheConnection, wanted: HeldConfirmed) -> list[ScanAskedFor]:
+    """Let held removals through: each repository is scanned once more, and believed whatever it says."""
+    asked = await office.registries.confirm(connection, wanted.repositories)
+    return [ScanAskedFor(registry=connection.name, registry_id=connection.registry, scan_id=one.scan) for one in asked]

@@ -16,7 +16,7 @@ from shared.messages.connection_fields import (
     Host,
     contradiction,
 )
-from shared.messages.connection_notes import Health, Role
+from shared.messages.connection_notes import Health, LetterState, Role
 from shared.messages.model import Name
 from shared.registry.checkup.result import CheckStage, Outcome
 
@@ -83,7 +83,7 @@ class ScanShown(BaseModel):
     scan_id: int
     kind: str = Field(description="full, repository or tag.")
     reason: str = Field(description="manual, schedule or webhook.")
-    status: str = Field(description="running, complete, partial, failed or cancelled.")
+    status: str = Field(description="running, complete, partial, held, failed or cancelled.")
     started_at: datetime
     completed_at: datetime | None = None
     repositories: int
@@ -95,6 +95,25 @@ class ScanShown(BaseModel):
     removed: int
     failed: int
     requests: int
+
+
+class HeldShown(BaseModel):
+    """Removals of a repository that a fuse holds back until a person confirms them."""
+
+    repository: str
+    scan_id: int = Field(description="The last scan that held them back.")
+    detail: str = Field(description="How much would be removed.")
+    at: datetime
+
+
+class HeldConfirmed(BaseModel):
+    """Which held removals are let through."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    repositories: list[Name] | None = Field(
+        None, min_length=1, max_length=1000, description="Only those of these repositories; null = all that wait."
+    )
 
 
 class ConnectionShown(ConnectionFields):
@@ -269,3 +288,35 @@ def connection_shown(
         status=status,
         last_scan=last_scan,
     )
+
+
+class LetterShown(BaseModel):
+    """A dead letter, without its message."""
+
+    name: str = Field(description="stage-partition-offset of the letter itself.")
+    state: LetterState
+    stage: str = Field(description="The stage that gave its message up.")
+    reason: str = Field(description="A short constant that says why.")
+    error: str = Field(description="A sentence that says what was wrong, or the name of an unexpected error.")
+    topic: str = Field(description="Where the message lay.")
+    partition: int
+    offset: int
+    written_at: datetime | None = Field(description="When it was given up.")
+    first_seen: datetime | None = Field(description="When the message was sent.")
+    size_bytes: int
+    handled_at: datetime | None = Field(description="When it was replayed or dropped.")
+
+
+class LetterWhole(LetterShown):
+    """A dead letter with its message."""
+
+    key: str | None = Field(description="The message's key, base64; null where it has none.")
+    value: str | None = Field(description="The message's bytes, base64; null where it has none, or was too large.")
+    text: str | None = Field(description="The message as text, where it is UTF-8.")
+    traceback: str = Field(description="Of an unexpected error: where it was raised.")
+
+
+class LetterReplayed(BaseModel):
+    """How a replay went."""
+
+    sent: bool = Field(description="False where it had been replayed before: it is not sent again.")

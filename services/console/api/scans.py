@@ -29,6 +29,7 @@ class ScanStatus(StrEnum):
     RUNNING = "running"
     COMPLETE = "complete"
     PARTIAL = "partial"
+    HELD = "held"
     FAILED = "failed"
     CANCELLED = "cancelled"
 

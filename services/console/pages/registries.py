@@ -83,6 +83,7 @@ async def show(request: Request, office: TheOffice, connection: TheConnection) -
         growth=growth_of(days),
         architectures=bars_of(list(found.by_architecture.items())),
         scans=[scan_shown(row, connection) for row in rows],
+        held=await office.store.held_back(connection.registry),
         progress=live.fragment(connection, scan_shown(newest, connection) if newest else None),
         settings=groups_of(shown_values(connection), {}, {}, has_password=connection.password is not None),
     )
@@ -139,6 +140,22 @@ async def scan(
     except (TallymanError, ValueError) as error:
         return page(request, "part_notice.html", told=_told(error), tone="bad")
     told = f"Scan {asked.scan} is asked for; its progress shows below within a moment."
+    return page(request, "part_notice.html", told=told, tone="good")
+
+
+@router.post("/{connection}/confirm")
+async def confirm(
+    request: Request,
+    office: TheOffice,
+    connection: TheConnection,
+    repository: Annotated[str, Form(max_length=1024)] = "",
+) -> Response:
+    """Let held removals through: of all repositories, or of one."""
+    try:
+        asked = await office.registries.confirm(connection, [repository] if repository else None)
+    except TallymanError as error:
+        return page(request, "part_notice.html", told=str(error), tone="bad")
+    told = f"Confirmed: {len(asked)} {'repository is' if len(asked) == 1 else 'repositories are'} read once more."
     return page(request, "part_notice.html", told=told, tone="good")
 
 

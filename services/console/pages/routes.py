@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter, WebSocket
 
-from services.console.pages import docs, images, registries, scans, sign_in, start
+from services.console.pages import dead_letters, docs, images, registries, scans, sign_in, start
 from services.console.pages.live import Live
 from shared.messages.model import RegistryId
 
 router = APIRouter(include_in_schema=False)
-for room in (start, sign_in, registries, images, scans, docs):
+for room in (start, sign_in, registries, images, scans, dead_letters, docs):
     router.include_router(room.router)
 
 

@@ -70,6 +70,10 @@ async def server() -> AsyncIterator[ProductServer]:
 
 def draft_of(server: ProductServer, **fields: object) -> dict[str, object]:
     """What is sent to connect a server."""
-    name = "con-" + server.url.rpartition(":")[2]
-    known = {"username": server.username, "password": server.password, "max_rps": 5000, "name": name}
+    known = {
+        "username": server.username,
+        "password": server.password,
+        "max_rps": 5000,
+        "name": f"con-{server.number}",
+    }
     return {"host": server.url, **known, **server.connection, **fields}

@@ -227,7 +227,7 @@ async def test_history_stays_after_a_deletion_until_it_is_purged(
 ) -> None:
     async def history(name: str) -> int:
         rows = await console.system.store.query(
-            "SELECT count() AS rows FROM image_history WHERE registry = {name:String}", {"name": name}
+            "SELECT count() AS rows FROM images_ever WHERE registry = {name:String}", {"name": name}
         )
         return int(rows[0]["rows"])
 
