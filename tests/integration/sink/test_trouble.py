@@ -1,25 +1,18 @@
 """The sink in trouble: two at once, a sleeper, poison, a store that does not answer, and more than it can take."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ProducerFenced
 
-from services.sink.decide import Fuse
-from services.sink.listings import Listings
-from services.sink.partition import Partition
-from services.sink.sending import Sending
 from services.sink.stage import Sink
 from shared.messages.codec import encode
 from shared.messages.scan_progressed import UnitOutcome
 from shared.messages.topics import IMAGES_OBSERVED, dead_letter
-from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
 from shared.pipeline.stage import StageStopped
-from shared.pipeline.topics import group_name, topic_name
+from shared.pipeline.topics import topic_name
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.errors import StoreUnavailable
@@ -31,13 +24,13 @@ from tests.integration.sink.working import (
     StoreBetween,
     header,
     listening,
+    listings_of,
+    outside_the_group,
     put,
     put_raw,
     sink,
 )
 from tests.support.worker import records_of
-
-_NO_FUSE = Fuse(share=1.0, minimum=1_000_000)
 
 
 async def test_two_sinks_share_the_work_and_one_takes_over_from_the_other(
@@ -67,10 +60,10 @@ async def test_a_sleeper_that_wakes_after_a_takeover_publishes_nothing(
             await awake.wait()
 
     between = StoreBetween(embedded_store, sleep)
-    await put(settings, estate.observed("app", {"1": "a"}))
+    await put(settings, estate.observed("app", {"1": "a"}, context=estate.context(shards=1)))
     async with (
         listening(settings) as heard,
-        _outside_the_group(settings, between, estate) as sleeper,
+        outside_the_group(settings, IMAGES_OBSERVED, 0, listings_of(between)) as sleeper,
     ):
         async with asyncio.timeout(30):
             await asleep.wait()
@@ -79,7 +72,7 @@ async def test_a_sleeper_that_wakes_after_a_takeover_publishes_nothing(
             awake.set()
             with pytest.raises(ProducerFenced):
                 await asyncio.wait_for(sleeper, 30)
-            await put(settings, estate.observed("app", {"1": "b"}, 2))
+            await put(settings, estate.observed("app", {"1": "b"}, context=estate.context(2, shards=1)))
             await heard.until(lambda: len(heard.progress) == 2)
     assert heard.types[:2].count("tag.created") == 1
     assert len(heard.ids) == len(set(heard.ids)) == 5  # created, discovered; moved, removed, discovered
@@ -181,23 +174,3 @@ async def test_a_backlog_is_worked_in_batches_and_held_only_as_far_as_two_of_the
     assert max(batches) <= 10
     assert len(batches) < 20
     assert max(held) <= 300
-
-
-@asynccontextmanager
-async def _outside_the_group(settings: Settings, store: Store, estate: Estate) -> AsyncIterator[asyncio.Task[None]]:
-    """The partition of the estate's messages, worked by somebody who thinks that it is still his."""
-    source = TopicPartition(topic_name(settings, IMAGES_OBSERVED), partition_of(estate.observed("app", {})))
-    consumer = AIOKafkaConsumer(**client_options(settings), group_id=group_name(settings, "sink"))
-    await consumer.start()
-    consumer.assign([source])
-    await consumer.seek_to_beginning()
-    listings = Listings(store, KnownRegistries(), _NO_FUSE, Sending(), CLOCKS)
-    partition = Partition(source, IMAGES_OBSERVED, listings, consumer.committed, settings, CLOCKS)
-    partition.offer((await consumer.getmany(timeout_ms=5000))[source])
-    working = asyncio.create_task(partition.run())
-    try:
-        yield working
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-        await consumer.stop()

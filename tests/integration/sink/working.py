@@ -11,24 +11,31 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from services.sink.decide import Fuse
 from services.sink.decision import RegistryFacts
-from services.sink.ports import Clocks
+from services.sink.listings import Listings
+from services.sink.partition import Partition
+from services.sink.ports import Clocks, Work
+from services.sink.progress import ScanProgress
+from services.sink.sending import Sending
 from services.sink.stage import Sink
+from services.sink.stalls import Stalls
 from shared.messages.codec import decode, encode
-from shared.messages.images_observed import ImagesObserved, ObservedManifest, ObservedTag
+from shared.messages.images_observed import ImagesObserved, ObservedChild, ObservedManifest, ObservedTag
 from shared.messages.model import Message, Reading, ScanContext
 from shared.messages.scan_progressed import Progress, ScanProgressed, UnitOutcome, UnitReported
-from shared.messages.topics import BY_MESSAGE, IMAGE_EVENTS, SCAN_PROGRESSED
+from shared.messages.topics import BY_MESSAGE, IMAGE_EVENTS, SCAN_PROGRESSED, Topic
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
-from shared.pipeline.topics import topic_name
+from shared.pipeline.topics import group_name, topic_name
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.rows import Row
 from tests.support.broker import PARTITIONS
 
+_NO_FUSE: Final = Fuse(share=1.0, minimum=1_000_000)
 CLOCKS: Final = Clocks(lambda: datetime.now(UTC), time.monotonic)
 
 
@@ -88,6 +95,19 @@ def _image(word: str) -> ObservedManifest:
         platform=Platform(os="linux", architecture="amd64"),
         size_bytes=len(word),
     )
+
+
+def index_of(word: str, *members: str) -> tuple[ObservedManifest, list[ObservedManifest]]:
+    """An index by the word its digest is made of, and its members."""
+    images = [_image(member) for member in members]
+    children = tuple(ObservedChild(digest=image.digest, platform=image.platform) for image in images)
+    index = ObservedManifest(
+        digest=Digest.of(word.encode()),
+        kind="index",
+        media_type="application/vnd.oci.image.index.v1+json",
+        children=children,
+    )
+    return index, images
 
 
 @asynccontextmanager
@@ -193,4 +213,35 @@ async def listening(settings: Settings) -> AsyncIterator[Heard]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        await consumer.stop()
+
+
+def listings_of(store: Store) -> Work[ImagesObserved]:
+    """What works `images.observed`; no fuse trips."""
+    return Listings(store, KnownRegistries(), _NO_FUSE, Sending(), CLOCKS)
+
+
+def progress_of(store: Store) -> Work[ScanProgressed]:
+    """What works partition 0 of `scan.progressed`."""
+    return ScanProgress(0, store, KnownRegistries(), _NO_FUSE, Sending(), Stalls(3600.0), CLOCKS)
+
+
+@asynccontextmanager
+async def outside_the_group(
+    settings: Settings, topic: Topic[Any], partition: int, work: Work[Any]
+) -> AsyncIterator[asyncio.Task[None]]:
+    """A partition worked by somebody who thinks that it is still his, all that lies on it in one batch."""
+    source = TopicPartition(topic_name(settings, topic), partition)
+    consumer = AIOKafkaConsumer(**client_options(settings), group_id=group_name(settings, "sink"))
+    await consumer.start()
+    consumer.assign([source])
+    await consumer.seek_to_beginning()
+    owned = Partition(source, topic, work, consumer.committed, settings, CLOCKS)
+    owned.offer((await consumer.getmany(timeout_ms=5000))[source])
+    working = asyncio.create_task(owned.run())
+    try:
+        yield working
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
         await consumer.stop()
