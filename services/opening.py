@@ -78,6 +78,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
     store = await Store.open(settings)
     try:
         await store.migrate()
+        await store.keep(settings)
         yield store
     finally:
         await store.close()

@@ -28,13 +28,16 @@ class Kept(StrEnum):
 class TopicName:
     """A topic as it is created and checked.
 
-    partitions: None = as many as the chain has.  retention_ms: for Kept.DELETE; -1 keeps for ever.
+    partitions: None = as many as the chain has.  retention_ms: for Kept.DELETE.  retention_days: the setting that says
+    how long instead.  is_compacted_early: what was replaced leaves it within an hour.
     """
 
     name: str
     kept: Kept
     partitions: int | None = None
     retention_ms: int = 7 * _DAY_MS
+    retention_days: str = ""
+    is_compacted_early: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -53,9 +56,9 @@ TAGS_FOUND: Final = Topic("tags.found", Kept.DELETE, message=TagsFound)
 IMAGES_OBSERVED: Final = Topic("images.observed", Kept.DELETE, message=ImagesObserved)
 SCAN_PROGRESSED: Final = Topic("scan.progressed", Kept.DELETE, message=ScanProgressed)
 
-CONNECTION_CHANGED: Final = TopicName("connection.changed", Kept.COMPACT, partitions=1)
+CONNECTION_CHANGED: Final = TopicName("connection.changed", Kept.COMPACT, partitions=1, is_compacted_early=True)
 SERVICE_REPORTED: Final = TopicName("service.reported", Kept.DELETE, partitions=1, retention_ms=3600 * 1000)
-IMAGE_EVENTS: Final = TopicName("image.events", Kept.DELETE, retention_ms=-1)
+IMAGE_EVENTS: Final = TopicName("image.events", Kept.DELETE, retention_days="events_days")
 IMAGE_STATE: Final = TopicName("image.state", Kept.COMPACT)
 TAG_STATE: Final = TopicName("tag.state", Kept.COMPACT)
 PUBLIC: Final = (IMAGE_EVENTS, IMAGE_STATE, TAG_STATE)
@@ -76,4 +79,4 @@ STAGES: Final = ("lister", "tagger", "manifester", "sink")
 
 def dead_letter(stage: str) -> TopicName:
     """Return the dead-letter topic of a stage."""
-    return TopicName(f"{stage}.dead-letter", Kept.DELETE, retention_ms=30 * _DAY_MS)
+    return TopicName(f"{stage}.dead-letter", Kept.DELETE, retention_days="dead_letters_days")

@@ -35,8 +35,12 @@ _QUIET_SECONDS: Final = 5.0
 """New topics have no leader for a moment; only a longer wait is worth a line."""
 
 _PAUSE_SECONDS: Final = 0.25
+_OF_TOPIC: Final = 1
+"""ConfigSource DYNAMIC_TOPIC_CONFIG: set on the topic. An alteration takes away what it does not name."""
+
 _MINUTE_MS: Final = 60 * 1000
 _HOUR_MS: Final = 60 * _MINUTE_MS
+_DAY_MS: Final = 24 * _HOUR_MS
 
 
 def topic_name(settings: Settings, topic: TopicName) -> str:
@@ -119,13 +123,15 @@ def new_topic(settings: Settings, topic: TopicName) -> NewTopic:
         # Two copies before an acknowledgement where there are three, so that losing one broker loses nothing.
         "min.insync.replicas": "2" if settings.kafka_replication >= 3 else "1",
     }
-    if topic.kept is Kept.COMPACT:
+    if topic.is_compacted_early:
         # Small and read whole at every start: compacted early, so that old (encrypted) passwords leave it within an
         # hour of their replacement (shared.connections.ticking closes the segment they lie in).
         configs |= {"segment.ms": str(10 * _MINUTE_MS), "min.cleanable.dirty.ratio": "0.01"}
         configs |= {"max.compaction.lag.ms": str(10 * _MINUTE_MS), "delete.retention.ms": str(24 * _HOUR_MS)}
+    elif topic.kept is Kept.COMPACT:
+        configs["delete.retention.ms"] = str(7 * _DAY_MS)  # whoever reads it from its beginning has a week's time
     else:
-        configs["retention.ms"] = str(topic.retention_ms)
+        configs["retention.ms"] = str(_retention_ms(settings, topic))
     return NewTopic(
         topic_name(settings, topic), _partitions(settings, topic), settings.kafka_replication, topic_configs=configs
     )
@@ -139,7 +145,7 @@ async def _create_and_find(
     try:
         await admin.start()
         await _create_missing(admin, settings, wanted, created)
-        await _align_compaction(admin, settings)
+        await _align(admin, settings, wanted)
         names = [topic_name(settings, topic) for topic in wanted]
         partitions = await _partitions_with_leaders(admin, names)
         policies = await _cleanup_policies(admin, names)
@@ -163,16 +169,23 @@ async def _create_missing(
             raise for_code(code)(f"{name}: {message}")
 
 
-async def _align_compaction(admin: AIOKafkaAdminClient, settings: Settings) -> None:
-    """Give the connections' topic of an earlier version today's times, or old passwords would stay in it for a day."""
-    name = topic_name(settings, CONNECTION_CHANGED)
-    wanted = new_topic(settings, CONNECTION_CHANGED).topic_configs
-    asked = ConfigResource(ConfigResourceType.TOPIC, name, configs=dict.fromkeys(wanted, ""))
-    for answer in await admin.describe_configs([asked]):
-        for code, _, _, _, entries in answer.resources:
+async def _align(admin: AIOKafkaAdminClient, settings: Settings, wanted: Sequence[TopicName]) -> None:
+    """Give topics that are there today's times: those of the connections, and those that settings say."""
+    times = {
+        topic_name(settings, topic): new_topic(settings, topic).topic_configs
+        for topic in wanted
+        if topic.is_compacted_early or topic.retention_days
+    }
+    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in times]
+    changed = []
+    for answer in await admin.describe_configs(asked):
+        for code, _, _, name, entries in answer.resources:
             found = {entry[0]: str(entry[1]) for entry in entries}
-            if code == 0 and any(found.get(key) != value for key, value in wanted.items()):
-                await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=wanted)])
+            if code == 0 and any(found.get(key) != value for key, value in times[name].items()):
+                own = {entry[0]: str(entry[1]) for entry in entries if entry[3] == _OF_TOPIC}
+                changed.append(ConfigResource(ConfigResourceType.TOPIC, name, configs={**own, **times[name]}))
+    if changed:
+        await admin.alter_configs(changed)
 
 
 async def _partitions_with_leaders(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
@@ -197,6 +210,13 @@ async def _cleanup_policies(admin: AIOKafkaAdminClient, names: Sequence[str]) ->
                 raise for_code(code)(f"{name}: {message}")
             policies[name] = str(entries[0][1])
     return policies
+
+
+def _retention_ms(settings: Settings, topic: TopicName) -> int:
+    """Return how long a topic keeps its messages, -1 = for ever."""
+    if not topic.retention_days:
+        return topic.retention_ms
+    return int(getattr(settings, topic.retention_days)) * _DAY_MS or -1
 
 
 def _partitions(settings: Settings, topic: TopicName) -> int:

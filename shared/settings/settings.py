@@ -8,6 +8,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import SettingsError
 
+_LEAST_HISTORY_DAYS = 7
+
 
 class Settings(BaseSettings):
     """Read from environment variables `TALLYMAN_<NAME>`; a wrong one stops the start."""
@@ -45,6 +47,20 @@ class Settings(BaseSettings):
     clickhouse_username: str = Field("default", description="ClickHouse user name.")
     clickhouse_password: SecretStr | None = Field(None, description="ClickHouse password.")
     clickhouse_ca: Path | None = Field(None, description="PEM file of the CA that signed ClickHouse's certificate.")
+
+    reader_username: str = Field(
+        "tallyman_reader",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$",
+        description="ClickHouse user that may read the public views and nothing else.",
+    )
+    reader_password: SecretStr | None = Field(
+        None, min_length=8, description="Its password. Unset: no such user is made. For a server only."
+    )
+    history_days: int = Field(
+        0, ge=0, description="Days that moves of tags, and what scans told, are kept; 0 = for ever. Else at least 7."
+    )
+    events_days: int = Field(0, ge=0, description="Days that image.events keeps events; 0 = for ever.")
+    dead_letters_days: int = Field(30, ge=0, description="Days that dead letters are kept; 0 = for ever.")
 
     secret_key: SecretStr | None = Field(
         None,
@@ -121,6 +137,11 @@ class Settings(BaseSettings):
                 raise ValueError(f"TALLYMAN_{name.upper()} names {path}, which is not a file")
         if (self.console_tls_certificate is None) != (self.console_tls_key is None):
             raise ValueError("TALLYMAN_CONSOLE_TLS_CERTIFICATE and TALLYMAN_CONSOLE_TLS_KEY go together: set both")
+        if 0 < self.history_days < _LEAST_HISTORY_DAYS:
+            raise ValueError(
+                f"TALLYMAN_HISTORY_DAYS is {self.history_days}: running scans are kept there, too; set at least "
+                f"{_LEAST_HISTORY_DAYS}, or 0 to keep history for ever"
+            )
         if self.kafka is not None and self.clickhouse is None:
             raise ValueError(
                 "TALLYMAN_KAFKA is set and TALLYMAN_CLICKHOUSE is not: several processes cannot share the embedded "

@@ -6,7 +6,7 @@ from typing import Any, Final, Self
 
 from shared.oci.digest import Digest
 from shared.settings import Settings
-from shared.store import known, purge, scan_reads, sink_reads
+from shared.store import known, purge, reader, retention, scan_reads, sink_reads
 from shared.store.columns import columns_of, encode
 from shared.store.embedded import Embedded
 from shared.store.engine import Engine, Selection
@@ -51,6 +51,12 @@ class Store:
     async def migrate(self) -> tuple[str, ...]:
         """Bring the schema up to date; return the names of the migrations applied now."""
         return await migrate(self._engine, self._lock, shipped())
+
+    async def keep(self, settings: Settings) -> None:
+        """Let history expire as the settings say, and let the reader of a server in. Raises SettingsError."""
+        await retention.keep_history(self._engine, self._lock, settings.history_days)
+        if settings.clickhouse is not None:
+            await reader.keep_reader(self._engine, settings)
 
     async def insert(self, rows: Sequence[Row]) -> None:
         """Insert rows, all of one class: all are seen, or none."""

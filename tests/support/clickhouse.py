@@ -5,6 +5,7 @@ Tests share both stores and keep apart by their registry's id: the embedded engi
 life. Migrations, and what else changes a store as a whole, get databases of their own on the server.
 """
 
+import re
 import secrets
 import shutil
 import socket
@@ -20,17 +21,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import clickhouse_connect
 import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
 from shared.settings import Settings
 from shared.store import Store
+from shared.store.migrate import shipped
+from shared.store.reader import reader_statements
 from tests.support.prerequisites import PARTS, told
 from tests.support.registry import _engine_answers
 
 USERNAME: Final = "tallyman"
 PASSWORD: Final = "made up, of a test's server"
+
+READER: Final = "declared_reader"
+"""A user with the reader's rights in the database `readers`. The server out of a package keeps no users that SQL makes,
+so there it is declared; in a container it is made."""
+READER_DATABASE: Final = "readers"
 
 _PACKAGE: Final = "@chdb/lib-linux-x64-gnu"
 _VERSION: Final = "26.7.3-stable.1"
@@ -43,12 +52,20 @@ _CONFIG: Final = """
     <users_config>{file}</users_config>
     <users>
         <default><password></password><networks><ip>127.0.0.1</ip></networks></default>
-        <{username}><password>{password}</password><networks><ip>127.0.0.1</ip></networks></{username}>
+        <{username}>
+            <password>{password}</password><networks><ip>127.0.0.1</ip></networks>
+            <access_management>1</access_management>
+        </{username}>
+        <{reader}>
+            <password>{reader_password}</password><networks><ip>127.0.0.1</ip></networks>
+            <grants>{reader_grants}</grants>
+        </{reader}>
     </users>
     <profiles><default/></profiles>
     <quotas><default/></quotas>
 </clickhouse>
 """
+_PUBLIC_VIEW: Final = r"CREATE OR REPLACE VIEW (\w+) \("
 # Listens until its stdin closes.
 _SERVE: Final = "SYSTEM START LISTEN HTTP; SELECT count() FROM file('-', 'LineAsString', 'line String') FORMAT Null"
 
@@ -86,7 +103,16 @@ def running_clickhouse(folder: Path) -> Iterator[ClickHouse]:
 def _as_process(folder: Path) -> Iterator[int]:
     library = _library()
     config = folder / "config.xml"
-    config.write_text(_CONFIG.format(file=config, username=USERNAME, password=PASSWORD))
+    config.write_text(
+        _CONFIG.format(
+            file=config,
+            username=USERNAME,
+            password=PASSWORD,
+            reader=READER,
+            reader_password=PASSWORD,
+            reader_grants="".join(f"<query>{grant}</query>" for grant in _reader_grants()),
+        )
+    )
     port = _free_port()
     command = [
         *(sys.executable, str(Path(__file__).with_name("clickhouse_process.py")), str(library)),
@@ -102,6 +128,18 @@ def _as_process(folder: Path) -> Iterator[int]:
         yield port
     finally:
         _stop(process)
+
+
+def _reader_grants() -> Iterator[str]:
+    """Yield what the reader is granted, without whom to: a configuration names the user beside it."""
+    for statement in _reader_statements():
+        if statement.startswith("GRANT"):
+            yield statement.partition(" TO ")[0]
+
+
+def _reader_statements() -> list[str]:
+    views = sorted({view for migration in shipped() for view in re.findall(_PUBLIC_VIEW, migration.sql)})
+    return reader_statements(READER, PASSWORD, READER_DATABASE, views)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -148,12 +186,17 @@ def _in_container(folder: Path) -> Iterator[int]:
         DockerContainer(_IMAGE)
         .with_env("CLICKHOUSE_USER", USERNAME)
         .with_env("CLICKHOUSE_PASSWORD", PASSWORD)
+        .with_env("CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT", "1")
         .with_exposed_ports(8123)
     )
     with container:
         port = int(container.get_exposed_port(8123))
         if not _answers(port, None):
             pytest.fail(f"ClickHouse's container did not start: {container.get_logs()}", pytrace=False)
+        client = clickhouse_connect.get_client(host="127.0.0.1", port=port, username=USERNAME, password=PASSWORD)
+        for statement in _reader_statements():
+            if not statement.startswith("ALTER TABLE"):
+                client.command(statement)
         yield port
 
 

@@ -27,6 +27,7 @@ _STEPS: Final = """
         sumIf(rows.requests, rows.state = 'catalog') AS catalog_requests
     FROM (SELECT * FROM scan_units FINAL WHERE registry IN {registries:Array(String)} AND {of_scan}) AS rows
     GROUP BY rows.registry, rows.scan
+    HAVING max(rows.repository != '' OR rows.state != 'ended')
 """
 
 

@@ -70,6 +70,7 @@ FROM (
         sumIf(rows.requests, rows.state = 'catalog') AS requests
     FROM (SELECT * FROM scan_units FINAL) AS rows
     GROUP BY rows.registry, rows.scan
+    HAVING max(rows.repository != '' OR rows.state != 'ended')  -- else all but its end is older than history is kept
 ) AS steps
 LEFT JOIN (
     SELECT

@@ -7,9 +7,18 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.errors import SettingsError
-from shared.messages.topics import CHAIN, CONNECTION_CHANGED, IMAGE_EVENTS, PUBLIC, SCAN_REQUESTED, SERVICE_REPORTED
+from shared.messages.topics import (
+    CHAIN,
+    CONNECTION_CHANGED,
+    IMAGE_EVENTS,
+    PUBLIC,
+    SCAN_REQUESTED,
+    SERVICE_REPORTED,
+    TopicName,
+    dead_letter,
+)
 from shared.pipeline.kafka import client_options
-from shared.pipeline.topics import ensure_topics, topic_name
+from shared.pipeline.topics import MAX_MESSAGE_BYTES, ensure_topics, new_topic, topic_name
 from shared.settings import Settings
 from tests.support.broker import PARTITIONS
 
@@ -105,3 +114,53 @@ async def test_a_refusal_of_the_cluster_is_told_with_its_reason(kafka_settings: 
 async def test_two_installations_share_a_cluster_by_their_prefixes(kafka_settings: Settings) -> None:
     other = kafka_settings.model_copy(update={"topic_prefix": kafka_settings.topic_prefix + "other."})
     assert await ensure_topics(kafka_settings, STAGES) == await ensure_topics(other, STAGES)
+
+
+async def test_events_and_dead_letters_are_kept_as_long_as_the_settings_of_the_last_start_say(
+    kafka_settings: Settings,
+) -> None:
+    letters = dead_letter("tagger")
+    for events_days, letters_days, told in ((0, 30, ("-1", _days(30))), (90, 0, (_days(90), "-1"))):
+        settings = kafka_settings.model_copy(update={"events_days": events_days, "dead_letters_days": letters_days})
+        await ensure_topics(settings, STAGES)
+        await asyncio.sleep(0.5)  # brokers learn it from the controller
+        configs = await configs_of(settings, IMAGE_EVENTS, letters)
+        assert tuple(configs[topic]["retention.ms"] for topic in (IMAGE_EVENTS, letters)) == told
+        assert {configs[topic]["max.message.bytes"] for topic in (IMAGE_EVENTS, letters)} == {str(MAX_MESSAGE_BYTES)}
+
+
+async def test_what_an_operator_set_on_a_topic_beside_stays(kafka_settings: Settings) -> None:
+    await ensure_topics(kafka_settings, STAGES)
+    admin = AIOKafkaAdminClient(**client_options(kafka_settings))
+    await admin.start()
+    try:
+        configs = {**(new_topic(kafka_settings, IMAGE_EVENTS).topic_configs or {}), "segment.bytes": "7654321"}
+        name = topic_name(kafka_settings, IMAGE_EVENTS)
+        await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=configs)])
+    finally:
+        await admin.close()
+    while (await configs_of(kafka_settings, IMAGE_EVENTS))[IMAGE_EVENTS]["segment.bytes"] != "7654321":
+        await asyncio.sleep(0.05)  # brokers learn it from the controller
+    await ensure_topics(kafka_settings.model_copy(update={"events_days": 5}), STAGES)
+    await asyncio.sleep(0.5)
+    found = (await configs_of(kafka_settings, IMAGE_EVENTS))[IMAGE_EVENTS]
+    assert (found["segment.bytes"], found["retention.ms"]) == ("7654321", _days(5))
+
+
+def _days(number: int) -> str:
+    return str(number * 24 * 3600 * 1000)
+
+
+async def configs_of(settings: Settings, *topics: TopicName) -> dict[TopicName, dict[str, str]]:
+    names = {topic_name(settings, topic): topic for topic in topics}
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    finally:
+        await admin.close()
+    return {
+        names[name]: {entry[0]: str(entry[1]) for entry in entries}
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+    }
