@@ -69,6 +69,10 @@ dev: $(VENV)/.dev  ## Set up what `test` and `check` need beside
 settings-table: dev  ## Write the README's settings table from shared/settings
 	@$(BIN)/python -m tests.support.settings_table
 
+.PHONY: event-documents
+event-documents: dev  ## Write docs/events from the models: JSON Schemas and the AsyncAPI document
+	@$(BIN)/python -m tests.support.event_documents
+
 .PHONY: screenshots
 screenshots: dev setup doctor  ## Take the README's pictures of the console anew, in a real browser
 	@$(BIN)/python -m tests.support.screenshots

@@ -7,11 +7,9 @@ life. Migrations, and what else changes a store as a whole, get databases of the
 
 import re
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -30,7 +28,7 @@ from shared.settings import Settings
 from shared.store import Store
 from shared.store.migrate import shipped
 from shared.store.reader import reader_statements
-from tests.support.prerequisites import PARTS, told
+from tests.support.npm import npm_file
 from tests.support.registry import _engine_answers
 
 USERNAME: Final = "tallyman"
@@ -44,7 +42,6 @@ READER_DATABASE: Final = "readers"
 _PACKAGE: Final = "@chdb/lib-linux-x64-gnu"
 _VERSION: Final = "26.7.3-stable.1"
 _IMAGE: Final = "clickhouse/clickhouse-server:26.7"
-_CACHE: Final = Path(__file__).parents[2] / ".cache"
 _START_SECONDS: Final = 60.0
 
 _CONFIG: Final = """
@@ -101,7 +98,7 @@ def running_clickhouse(folder: Path) -> Iterator[ClickHouse]:
 
 @contextmanager
 def _as_process(folder: Path) -> Iterator[int]:
-    library = _library()
+    library = npm_file(_PACKAGE, _VERSION, "libchdb.so")
     config = folder / "config.xml"
     config.write_text(
         _CONFIG.format(
@@ -150,32 +147,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _library() -> Path:
-    """Return the engine's library, fetched once into the cache folder."""
-    kept = _CACHE / f"clickhouse-{_VERSION}"
-    library = kept / "node_modules" / _PACKAGE / "libchdb.so"
-    if not library.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.fail(told(part for part in PARTS if part.name == "npm"), pytrace=False)
-        _fetch(npm, kept)
-    return library
-
-
-def _fetch(npm: str, kept: Path) -> None:
-    """Install the package beside its place, then move it there: two that fetch at once do not meet."""
-    _CACHE.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_CACHE) as place:
-        command = [npm, "install", "--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(
-            [*command, "--prefix", place, f"{_PACKAGE}@{_VERSION}"], cwd=place, capture_output=True, text=True
-        )
-        if done.returncode != 0:
-            pytest.fail(f"npm could not fetch {_PACKAGE}@{_VERSION}: {done.stderr[-2000:]}", pytrace=False)
-        if not kept.exists():
-            shutil.copytree(Path(place), kept, copy_function=shutil.move)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ _STATUS: Final[Mapping[str, int]] = {
     "no_such_image": 404,
     "no_such_token": 404,
     "no_such_letter": 404,
+    "no_such_schema": 404,
     "letter_not_replayable": 409,
     "scan_running": 409,
     "scan_not_running": 409,

@@ -33,6 +33,17 @@ FIRST = decided(NOTHING, seen(1, {"1": "a", "2": "b"}))
 MOVED = decided(state_of(seen(1, {"1": "a", "2": "b"})), seen(2, {"1": "c"}))
 
 
+ENDED = Ending(
+    context=context(9),
+    registry=FACTS,
+    status="complete",
+    reason="manual",
+    ended_at=BEGINNING,
+    repositories=3,
+    counts=Counts(tags=5, failed=1),
+)
+
+
 def headers(event: CloudEvent) -> dict[str, str]:
     return {name: value.decode() for name, value in event.on_kafka(EventsMode.BINARY)[0]}
 
@@ -148,16 +159,7 @@ def test_ids_differ_in_whatever_makes_two_changes_different() -> None:
     ],
 )
 def test_the_end_of_a_scan_is_told_with_its_counts(status: Any, kind: str) -> None:
-    ending = Ending(
-        context=context(9),
-        registry=FACTS,
-        status=status,
-        reason="manual",
-        ended_at=BEGINNING,
-        repositories=3,
-        counts=Counts(tags=5, failed=1),
-    )
-    event = event_of_ending(ending)
+    event = event_of_ending(ENDED.model_copy(update={"status": status}))
     assert headers(event)["ce_type"] == f"dev.tallyman.{kind}"
     assert headers(event)["ce_subject"] == "scan/9"
     told = data(event)

@@ -1,0 +1,74 @@
+"""The examples run, on what a real sink told."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shared.settings import Settings
+from shared.store import Store
+from tests.integration.sink.working import Estate, data, header, listening, put, sink
+
+EXAMPLES: Final = Path(__file__).parents[3] / "examples" / "consumers"
+_SECONDS: Final = 60
+
+
+@pytest.fixture
+def estate(registry_id: str) -> Estate:
+    return Estate(registry_id)
+
+
+@asynccontextmanager
+async def running(settings: Settings, *command: str) -> AsyncIterator[asyncio.StreamReader]:
+    """What a consumer prints, until the block ends."""
+    told: Mapping[str, str] = {
+        "TALLYMAN_KAFKA": str(settings.kafka),
+        "TALLYMAN_CLICKHOUSE": "http://127.0.0.1:1",  # no command here asks it
+        "TALLYMAN_TOPIC_PREFIX": settings.topic_prefix,
+        "TALLYMAN_PARTITIONS": str(settings.partitions),
+        "TALLYMAN": f"{Path(sys.executable).with_name('tallyman')}",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env={**os.environ, **told}, start_new_session=True
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        os.killpg(process.pid, 15)
+        await process.wait()
+
+
+async def lines(stream: asyncio.StreamReader, number: int) -> list[str]:
+    async with asyncio.timeout(_SECONDS):
+        return sorted([(await stream.readline()).decode().strip() for _ in range(number)])
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ((sys.executable, str(EXAMPLES / "plain.py")), "{id} {reference} linux/amd64"),
+        (("sh", str(EXAMPLES / "images.sh")), "{reference}"),
+    ],
+    ids=["plain.py", "images.sh"],
+)
+async def test_a_consumer_sees_each_discovered_image_and_nothing_else(
+    fresh_topics: Settings, embedded_store: Store, estate: Estate, command: tuple[str, ...], shown: str
+) -> None:
+    async with sink(fresh_topics, embedded_store), listening(fresh_topics) as heard:
+        await put(fresh_topics, *(estate.observed(name, {"1": name, "2": "shared"}) for name in ("a", "b")))
+        await heard.until(lambda: len(heard.units) == 2)
+        await put(fresh_topics, estate.observed("a", {"1": "new"}, 2))
+        await heard.until(lambda: len(heard.progress) == 3)
+    discovered = [event for event in heard.events if header(event, "ce_type").endswith("image.discovered")]
+    expected = sorted(
+        shown.format(id=header(event, "ce_id"), reference=data(event)["reference"]) for event in discovered
+    )
+    assert len(expected) == 5
+    async with running(fresh_topics, *command) as stream:
+        assert await lines(stream, 5) == expected
