@@ -58,6 +58,10 @@ bench: dev setup  ## Measure first and unchanged loads of a generated registry; 
 product-costs: dev setup doctor  ## Count what loads of each product cost; write benchmarks/product-costs.json and the README's table
 	@$(BIN)/python -m benchmarks.product_costs
 
+.PHONY: chaos
+chaos: dev setup doctor  ## Kill everything at random while a registry is loaded, and judge what was told; SEED=7 KILLS=50
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),50)
+
 .PHONY: doctor
 doctor: dev  ## Say which parts the tests need that are not here, and how to install them
 	@$(BIN)/python -m tests.support.prerequisites

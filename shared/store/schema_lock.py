@@ -56,7 +56,8 @@ class SchemaLock:
     async def _remove_stale(self) -> None:
         stale = await self._engine.query(
             "SELECT toString(uuid) FROM system.tables WHERE database = currentDatabase() AND name = {name:String} "
-            "AND metadata_modification_time < now() - {seconds:Float64}",
+            # 0: this kind of database does not tell, and nobody's lock is taken for stale on that.
+            "AND metadata_modification_time BETWEEN 1 AND now() - {seconds:Float64}",
             {"name": _TABLE, "seconds": self._stale_seconds},
         )
         for (table,) in stale.rows:

@@ -98,6 +98,16 @@ def running_clickhouse(folder: Path) -> Iterator[ClickHouse]:
 
 @contextmanager
 def _as_process(folder: Path) -> Iterator[int]:
+    port = free_port()
+    process = start_server(folder, port)
+    try:
+        yield port
+    finally:
+        _stop(process)
+
+
+def start_server(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a server as a process, with all it keeps in `folder`, and return it once it answers."""
     library = npm_file(_PACKAGE, _VERSION, "libchdb.so")
     config = folder / "config.xml"
     config.write_text(
@@ -110,7 +120,6 @@ def _as_process(folder: Path) -> Iterator[int]:
             reader_grants="".join(f"<query>{grant}</query>" for grant in _reader_grants()),
         )
     )
-    port = _free_port()
     command = [
         *(sys.executable, str(Path(__file__).with_name("clickhouse_process.py")), str(library)),
         *(f"--config-file={config}", "--path", str(folder / "data")),
@@ -119,12 +128,10 @@ def _as_process(folder: Path) -> Iterator[int]:
     log = folder / "clickhouse.log"
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output)
-    try:
-        if not _answers(port, process):
-            pytest.fail(f"The ClickHouse server did not start: {log.read_text()[-2000:]}", pytrace=False)
-        yield port
-    finally:
-        _stop(process)
+    if not _answers(port, process):
+        process.kill()
+        pytest.fail(f"The ClickHouse server did not start: {log.read_text()[-2000:]}", pytrace=False)
+    return process
 
 
 def _reader_grants() -> Iterator[str]:
@@ -171,7 +178,8 @@ def _in_container(folder: Path) -> Iterator[int]:
         yield port
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody has at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

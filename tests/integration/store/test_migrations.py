@@ -137,3 +137,11 @@ async def test_a_late_process_cannot_take_a_lock_made_since(engine: Engine) -> N
         renamed = await late._done(f"RENAME TABLE schema_lock TO schema_lock_stale_{stale.replace('-', '')}", 57, 60)
         assert not renamed
         await held.still_held()
+
+
+async def test_a_lock_whose_age_the_server_does_not_tell_is_nobodys_to_take(server_store: Store) -> None:
+    """The default database of this server tells no table's age; 0 is no age."""
+    mine, other = (SchemaLock(server_store._engine) for _ in range(2))
+    async with mine as held:
+        await other._remove_stale()
+        await held.still_held()
