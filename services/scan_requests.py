@@ -152,6 +152,24 @@ class ScanRequests:
 
         return await as_sole_writer(self._topic, work)
 
+    async def hint(self, registry: str, targets: Sequence[tuple[str, str | None]], now: datetime) -> int:
+        """Ask for what webhooks pointed to: repositories, or one tag of each; return how many scans that makes.
+
+        Raises NoSuchConnection, ConnectionInactive; TransientError where Kafka is down.
+        """
+
+        async def work(writer: SoleWriter) -> int:
+            connection = _active(writer, registry)
+            for first in range(0, len(targets), _AT_ONCE):
+                async with writer.transaction():
+                    for repository, tag in targets[first : first + _AT_ONCE]:
+                        kind = ScanKind.REPOSITORY if tag is None else ScanKind.TAG
+                        wanted = Wanted(registry, kind, repository, tag, ScanReason.WEBHOOK)
+                        await self._asked(writer, connection, wanted, _request_id(wanted), now)
+            return len(targets)
+
+        return await as_sole_writer(self._topic, work)
+
     async def cancel(self, registry: str, scan: int, now: datetime) -> None:
         """Have the scan end now: the stages pass its messages over, and what was completed stays.
 

@@ -1,5 +1,6 @@
 """The ASGI application: the API, the pages, health, and the doors before them all."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -15,6 +16,8 @@ from services.console.api import connections, dead_letters, events, inventory, s
 from services.console.api.problems import Problem, install_problems
 from services.console.doors.guard import App, Guard, KnowsPeople
 from services.console.doors.sessions import COOKIE
+from services.console.hooks import door as hooks
+from services.console.hooks.receiver import HookReceiver
 from services.console.office import Office
 from services.console.pages import routes as pages
 from services.console.pages.live import Live
@@ -36,10 +39,14 @@ def console_application(office: Office, people: KnowsPeople, hosts: Iterable[str
 def unguarded(office: Office) -> FastAPI:
     """Return the application; whoever serves it puts a guard before it."""
     live = Live(office)
+    receiver = HookReceiver(office.scans, office.clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        receiving = asyncio.create_task(receiver.run(), name="hooks")
         yield
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
         await live.stop()
 
     application = FastAPI(
@@ -54,6 +61,7 @@ def unguarded(office: Office) -> FastAPI:
     )
     application.state.office = office
     application.state.live = live
+    application.state.hooks = receiver
     install_problems(application, problem_page)
     api = APIRouter(prefix=API)
     for part in (connections, scans, inventory, dead_letters, events, tokens):
@@ -61,6 +69,7 @@ def unguarded(office: Office) -> FastAPI:
     application.include_router(api)
     application.include_router(health.router)
     application.include_router(pages.router)
+    application.include_router(hooks.router)
     for path, folder in _assets():
         application.mount(path, StaticFiles(directory=folder))
     application.openapi = lambda: _schema(application)  # type: ignore[method-assign]  # FastAPI's own way

@@ -30,6 +30,13 @@ async def push(estate: Estate, registry: Registry, concurrency: int = 16) -> Non
         )
 
 
+async def push_tag(estate: Estate, registry: Registry, repository: str, tag: str) -> None:
+    """Push one tag of the estate as it is there now."""
+    alone = Estate({repository: {tag: estate.repositories[repository][tag]}}, estate.contents)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=registry.ssl)) as session:
+        await _Pusher(alone, registry, session, asyncio.Semaphore(1), repository).push()
+
+
 @dataclass
 class _Pusher:
     """Pushes one repository. pushed: the blobs and manifests it has already."""

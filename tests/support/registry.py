@@ -81,16 +81,24 @@ def memory_folder() -> Iterator[Path]:
 
 @contextmanager
 def running_registry(
-    folder: Path, *, basic: bool = False, tls: bool = False, tokens: TokenService | None = None
+    folder: Path,
+    *,
+    basic: bool = False,
+    tls: bool = False,
+    tokens: TokenService | None = None,
+    hook: tuple[str, str] | None = None,
 ) -> Iterator[Registry]:
     """Run a registry with all it keeps in `folder`, until the block ends.
 
     basic: it asks for USERNAME and PASSWORD.  tls: https, with a CA of its own.  tokens: it asks for Bearer tokens
-    of this service.  Fails the test, saying what to install, where there is nothing to run it with.
+    of this service.  hook: an address and a secret: it sends its notifications there.
+    Fails the test, saying what to install, where there is nothing to run it with.
     """
     folder.mkdir(parents=True, exist_ok=True)
     authority = make_authority(folder) if tls else None
     config = _config(folder, basic=basic, authority=authority, tokens=tokens)
+    if hook:
+        config["notifications"] = {"endpoints": [_endpoint(*hook)]}
     registry = Registry(
         url="",
         storage=folder / "data",
@@ -140,6 +148,12 @@ def _config(folder: Path, *, basic: bool, authority: Certificate | None, tokens:
         "http": http,
         "auth": auth,
     }
+
+
+def _endpoint(url: str, secret: str) -> dict[str, Any]:
+    """Return where notifications go. Source: Distribution, docs/about/notifications."""
+    headers = {"Authorization": [f"Bearer {secret}"]}
+    return {"name": "tests", "url": url, "headers": headers, "timeout": "2s", "threshold": 3, "backoff": "1s"}
 
 
 @contextmanager

@@ -1,0 +1,96 @@
+"""How long it takes from a push to its event on Kafka, with a real registry that sends its notifications.
+
+python -m benchmarks.hook_latency [PUSHES]     all in this process, embedded; no load runs meanwhile
+"""
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from services.console.office import Office
+from services.console.registries import Draft
+from services.console.service import console_served, office_of
+from shared.messages.cloud_events import event_on_kafka
+from shared.messages.topics import IMAGE_EVENTS
+from shared.pipeline.kafka import client_options
+from shared.pipeline.topics import topic_name
+from shared.settings import Settings
+from tallyman.system import open_system, run_stages
+from tests.support.generator import generate
+from tests.support.generator_push import push_tag
+from tests.support.registry import running_registry
+
+_PUSHES: Final = 100
+_REPOSITORY: Final = "team/pushed"
+
+
+async def main(pushes: int) -> None:
+    with TemporaryDirectory(prefix="tallyman-bench-") as folder:
+        seconds = await _measured(Path(folder), pushes)
+    seconds.sort()
+    p99 = seconds[min(len(seconds) - 1, round(0.99 * len(seconds)))]
+    print(f"{pushes} pushes, one after another: from the push's answer to image.discovered on Kafka, read committed")
+    print(f"median {statistics.median(seconds):.2f} s, p99 {p99:.2f} s, longest {seconds[-1]:.2f} s")
+
+
+async def _measured(folder: Path, pushes: int) -> list[float]:
+    settings = Settings().model_copy(update={"data": folder / "data", "console": "127.0.0.1:0"})
+    async with _running(settings) as (office, url):
+        connection = await office.registries.create(Draft({"name": "pushed", "host": "http://127.0.0.1:9"}))
+        secret = await office.registries.new_hook_secret(connection)
+        hook = (f"{url}hooks/pushed", secret.get_secret_value())
+        with running_registry(folder / "registry", hook=hook) as registry:
+            await office.registries.edit(connection.registry, 1, Draft({"host": registry.url}))
+            estate = generate(seed=1, repositories=2, tags=2)
+            estate.repositories[_REPOSITORY] = {}
+            seconds = []
+            async with _listening(office.settings) as events:
+                for number in range(pushes):
+                    digest = estate.new_image(_REPOSITORY)
+                    estate.repositories[_REPOSITORY][f"t{number}"] = digest
+                    await push_tag(estate, registry, _REPOSITORY, f"t{number}")
+                    begun = time.monotonic()
+                    async for event in events:
+                        if event["data"].get("digest") == digest:
+                            break
+                    seconds.append(time.monotonic() - begun)
+            return seconds
+
+
+@asynccontextmanager
+async def _running(settings: Settings) -> AsyncIterator[tuple[Office, str]]:
+    async with open_system(settings) as system:
+        office = office_of(system.installation, system.store, system.stats)
+        stop = asyncio.Event()
+        stages = asyncio.create_task(run_stages(system, stop))
+        async with console_served(office) as (address, _):
+            yield office, address.url
+        stop.set()
+        await stages
+
+
+@asynccontextmanager
+async def _listening(settings: Settings) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    name = topic_name(settings, IMAGE_EVENTS)
+    async with AIOKafkaConsumer(**client_options(settings), isolation_level="read_committed") as consumer:
+        consumer.assign([TopicPartition(name, number) for number in range(settings.partitions)])
+        await consumer.seek_to_end()
+
+        async def events() -> AsyncIterator[dict[str, Any]]:
+            async for record in consumer:
+                event: Any = event_on_kafka(record.headers, record.value)
+                yield event
+
+        yield events()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else _PUSHES))
