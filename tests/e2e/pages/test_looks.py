@@ -20,6 +20,7 @@ PAGES = {
     "images": "/images",
     "nothing-fits": "/images?search=nothing+is+called+so",
     "scans": "/scans",
+    "dead-letters": "/dead-letters",
 }
 WINDOWS: dict[str, dict[str, Any]] = {
     "wide-light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
