@@ -17,6 +17,7 @@ from services.manifester.stage import manifester_stage
 from services.opening import Opened, number_above_store, open_store, opened
 from services.scan_requests import ScanRequests
 from services.sink.service import run_sink
+from services.sweeps import Stretches
 from services.tagger.stage import tagger_stage
 from shared.messages.topics import STAGES
 from shared.pipeline.broker import EmbeddedBroker
@@ -82,7 +83,7 @@ async def run_stages(system: System, stop: asyncio.Event) -> None:
             run_stage(lister_stage(access, window, settings, _now, _fresh_id), settings, stop, stats=stats["lister"]),
             run_stage(tagger_stage(access, _fresh_id), settings, stop, stats=stats["tagger"]),
             run_stage(manifester_stage(access, system.store, _now), settings, stop, stats=stats["manifester"]),
-            keep_schedule(known, requests, owned, settings.partitions, _now, stop),
+            keep_schedule(known, requests, Stretches(system.store), owned, settings.partitions, _now, stop),
             run_sink(settings, system.store, system.installation.connections, stop),
         )
 

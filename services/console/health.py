@@ -6,7 +6,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 
 from services.console.api.parts import TheOffice
 from services.console.office import Office
+from services.sweeps import SWEEPS_READ, stretch
 from shared.errors import TallymanError
+from shared.messages.connection_notes import HookSecretSet
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,11 +33,38 @@ async def readyz(office: TheOffice) -> JSONResponse:
 @router.get("/metrics")
 async def metrics(office: TheOffice) -> Response:
     """Return this process's numbers, as Prometheus reads them."""
-    return Response(_exposition(office), media_type=CONTENT_TYPE_LATEST)
-
-
-def _exposition(office: Office) -> bytes:
     numbers = CollectorRegistry()
+    _tell_stages(office, numbers)
+    await _tell_drift(office, numbers)
+    return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _tell_drift(office: Office, numbers: CollectorRegistry) -> None:
+    """Tell, of registries with webhooks, what their last load found that no hook had told; nothing without a store."""
+    drift = Gauge(
+        "tallyman_hook_drift",
+        "Moves of tags that the last full load found and no webhook had told.",
+        ["registry"],
+        registry=numbers,
+    )
+    apart = Gauge(
+        "tallyman_sweep_intervals",
+        "Intervals between two full loads: more than one while webhooks prove complete.",
+        ["registry"],
+        registry=numbers,
+    )
+    for connection, _ in office.now.present():
+        if office.now.note(HookSecretSet, connection.registry) is None:
+            continue
+        try:
+            sweeps = await office.store.sweeps(connection.registry, SWEEPS_READ)
+        except TallymanError:
+            return
+        drift.labels(connection.name).set(sweeps[0].changes if sweeps else 0)
+        apart.labels(connection.name).set(stretch(sweeps))
+
+
+def _tell_stages(office: Office, numbers: CollectorRegistry) -> None:
     Gauge("tallyman_connections", "Connections there are.", registry=numbers).set(len(office.now.present()))
     messages = Gauge(
         "tallyman_stage_messages",
@@ -46,4 +75,3 @@ def _exposition(office: Office) -> bytes:
     for stage, stats in office.stages.items():
         for outcome in ("received", "succeeded", "given_up", "retried", "working", "waiting"):
             messages.labels(stage, outcome).set(getattr(stats, outcome))
-    return generate_latest(numbers)

@@ -1,5 +1,6 @@
 """What can be done with connections and their scans, whoever asks: the API, the pages, the command line."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,13 +27,19 @@ from shared.connections.writer import Saved, States, delete, new_registry_id, sa
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import HookSecretSet, Note
+from shared.observability.logs import Log
+from shared.pipeline.partitioning import registry_partitions
 from shared.registry.budget import WindowBudget
 from shared.registry.checkup.course import checked
 from shared.registry.checkup.result import CheckStage, Outcome, StageChecked
 from shared.settings import Settings
 from shared.store.store import Store
 
+_LOG: Final = Log("registries")
 _DRAFT_ID: Final = "draft000"
+_FORGOTTEN_LOOKS: Final = 100
+_LOOK_SECONDS: Final = 0.2
+"""How long a purge waits for the sink; without one, the state topics keep what they said of the registry."""
 
 
 class GivesBudgets(Protocol):
@@ -98,10 +105,22 @@ class Registries:
 
     async def remove(self, registry: str, revision: int | None = None, *, purge: bool = False) -> None:
         """Delete a connection; its history stays, unless it is purged. Raises NoSuchConnection, StaleEdit."""
+        connection = self._connections.now().connection(registry)
         offset = await delete(self._topic, registry, revision)
         await self._connections.seen(offset)
         if purge:
+            if connection is not None:
+                await self._forgotten(connection)
             await self._store.purge(registry)
+
+    async def _forgotten(self, connection: Connection) -> None:
+        """Wait until the state topics have heard of the deletion: the sink reads what it has to take back."""
+        due = registry_partitions(connection.slot, connection.shards, self._settings.partitions)
+        for _ in range(_FORGOTTEN_LOOKS):
+            if due <= await self._store.forgotten(connection.registry):
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+        _LOG.warning("purged before a sink has told that nothing is present any more", registry=connection.name)
 
     async def scan(self, connection: Connection, wanted: Wanted) -> Asked:
         """Ask for a scan. Raises ConnectionInactive, ScanRunning, NoSuchConnection."""

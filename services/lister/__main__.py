@@ -12,6 +12,7 @@ from services.lister.stage import NAME, lister_stage
 from services.lister.window import Window
 from services.opening import number_above_store, open_store, opened
 from services.scan_requests import ScanRequests
+from services.sweeps import Stretches
 from shared.observability.heartbeat import beating
 from shared.observability.logs import configure_logs
 from shared.pipeline.beside import beside
@@ -30,7 +31,9 @@ async def run(stop: asyncio.Event) -> None:
         await number_above_store(ready, store)
         stage = lister_stage(ready.access, window, settings, _now, lambda: token_hex(8))
         requests, stats = ScanRequests(settings, ready.topic, store), StageStats()
-        schedule = keep_schedule(ready.connections.now, requests, stats.partitions, settings.partitions, _now, stop)
+        schedule = keep_schedule(
+            ready.connections.now, requests, Stretches(store), stats.partitions, settings.partitions, _now, stop
+        )
         async with progress_heard(settings, window.hear, stop), beside(schedule, stop):
             await run_stage(stage, settings, stop, stats=stats)
 

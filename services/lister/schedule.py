@@ -18,6 +18,12 @@ _LOG: Final = Log("schedule")
 _TICK_SECONDS: Final = 1.0
 
 
+class KnowsStretches(Protocol):
+    """Tells how many intervals may lie between two loads (`services.sweeps`)."""
+
+    async def of(self, connections: ConnectionsSnapshot, registry: str) -> int: ...
+
+
 class AsksForScans(Protocol):
     """Asks for a scan, once for each slot (`services.scan_requests`)."""
 
@@ -27,6 +33,7 @@ class AsksForScans(Protocol):
 async def keep_schedule(
     connections: Callable[[], ConnectionsSnapshot],
     requests: AsksForScans,
+    stretches: KnowsStretches,
     owned: Collection[int],
     partitions: int,
     clock: Callable[[], datetime],
@@ -34,13 +41,14 @@ async def keep_schedule(
 ) -> None:
     """Ask for what is due of the registries whose slot lies in the partitions `owned` at each moment, until `stop`.
 
-    clock: the time in UTC.  A due time that passed while nobody was here is caught up once; one that comes during a
-    scan waits for its end.
+    stretches: while a registry's hooks prove complete, its due times are further apart.  clock: the time in UTC.
+    A due time that passed while nobody was here is caught up once; one that comes during a scan waits for its end.
     """
     while not stop.is_set():
-        now = clock()
-        for connection, slot in due(connections(), frozenset(owned), partitions, now):
-            await _ask(requests, connection, slot, now)
+        now, known = clock(), connections()
+        for connection, slot in due(known, frozenset(owned), partitions, now):
+            if await _is_far_enough(stretches, known, connection, slot):
+                await _ask(requests, connection, slot, now)
         with suppress(TimeoutError):
             async with asyncio.timeout(_TICK_SECONDS):
                 await stop.wait()
@@ -56,6 +64,21 @@ def due(
         is_ours = connection.slot % partitions in owned
         if is_ours and connection.is_active and slot and (asked is None or asked.slot < slot):
             yield connection, slot
+
+
+async def _is_far_enough(
+    stretches: KnowsStretches, known: ConnectionsSnapshot, connection: Connection, slot: int
+) -> bool:
+    """Return whether enough intervals have passed since the last load that was asked for."""
+    asked = known.note(ScanAsked, connection.registry)
+    if asked is None or not asked.slot:
+        return True
+    try:
+        intervals = await stretches.of(known, connection.registry)
+    except TallymanError as error:
+        _LOG.warning("sweeps not known, keeping the interval", registry=connection.name, why=error)
+        intervals = 1
+    return intervals == 1 or slot - asked.slot >= intervals * connection.load_interval_seconds
 
 
 async def _ask(requests: AsksForScans, connection: Connection, slot: int, now: datetime) -> None:

@@ -13,6 +13,7 @@ from itertools import chain
 from services.access import REASON_DELETED
 from services.sink.decide import Fuse, decide_listing
 from services.sink.decision import Decision, RegistryFacts
+from services.sink.forgetting import Forgetting
 from services.sink.observation import Observation, observation_of
 from services.sink.ports import Clocks, Outgoing, Received, Registries, SinkStore
 from services.sink.readings import completed_by
@@ -44,22 +45,35 @@ class _Whole:
 
 
 class Listings:
-    """Works batches of one or more partitions of `images.observed`."""
+    """Works batches of a partition of `images.observed`.  forgetting: of deleted registries, on that partition."""
 
-    def __init__(self, store: SinkStore, registries: Registries, fuse: Fuse, sending: Sending, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        store: SinkStore,
+        registries: Registries,
+        fuse: Fuse,
+        sending: Sending,
+        clocks: Clocks,
+        forgetting: Forgetting | None = None,
+    ) -> None:
         self._store = store
         self._registries = registries
         self._fuse = fuse
         self._sending = sending
         self._clocks = clocks
+        self._forgetting = forgetting
         self._first_loads: dict[str, int] = {}
 
     def reset(self) -> None:
-        """Nothing is kept from batch to batch."""
+        """What was to be sent was not."""
+        if self._forgetting is not None:
+            self._forgetting.reset()
 
     async def idle(self) -> list[Outgoing]:
-        """Nothing is sent but for a batch."""
-        return []
+        """Return tombstones of deleted registries; nothing else is sent but for a batch."""
+        if self._forgetting is None:
+            return []
+        return await self._forgetting.due(self._registries.deleted(), self._clocks.now())
 
     async def work(self, batch: Batch) -> list[Outgoing]:
         """Return what is to be sent once everything the batch led to is stored."""

@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from services.sink.decision import RegistryFacts
 from shared.messages.model import Message, ScanContext
 from shared.messages.topics import TopicName
+from shared.store.known import Place
 from shared.store.rows import ListingPageRow, OutboxRow, Row, ScanUnitRow
 from shared.store.state import RepositoryState
 
@@ -28,6 +29,8 @@ class SinkStore(Protocol):
     async def scan_units(self, registry: str, scan: int) -> Sequence[ScanUnitRow]: ...
     async def known_repositories(self, registry: str) -> Collection[str]: ...
     async def pages_stored(self, registry: str, scan: int) -> int: ...
+    async def place_of(self, registry: str) -> Place | None: ...
+    async def forgotten(self, registry: str) -> Collection[int]: ...
     async def first_load(self, registry: str) -> int | None: ...
     async def unfinished_scans(self) -> Collection[tuple[str, int]]: ...
 
@@ -37,6 +40,9 @@ class Registries(Protocol):
 
     async def facts(self, context: ScanContext) -> RegistryFacts | None:
         """Return the registry's name and host, None when its connection was deleted."""
+
+    def deleted(self) -> Collection[str]:
+        """Return the registries that are known to be deleted, without waiting."""
 
     async def unfinished(self, partition: int) -> Sequence[ScanContext]:
         """Return the scans that were started and not ended, of the registries of a partition of `scan.progressed`."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from services.sink.decision import RegistryFacts
 from services.sink.ports import SinkStore
 from shared.connections.records import Recorded
+from shared.connections.snapshot import ConnectionsSnapshot
 from shared.messages.connection_changed import Connection
 from shared.messages.model import ScanContext
 from shared.store.rows import RegistryRow
@@ -16,6 +17,7 @@ class KnowsConnections(Protocol):
 
     async def get(self, registry: str, offset: int) -> Connection | None: ...
     def all(self) -> Collection[tuple[Connection, int]]: ...
+    def now(self) -> ConnectionsSnapshot: ...
     def changes(self) -> AsyncIterator[Recorded]: ...
 
 
@@ -31,6 +33,10 @@ class ConnectedRegistries:
         """Return the registry's name and host as of the scan's connection, None when it was deleted."""
         connection = await self._connections.get(context.registry, context.connection)
         return RegistryFacts(name=connection.name, host=connection.host) if connection else None
+
+    def deleted(self) -> list[str]:
+        """Return the registries that are known to be deleted."""
+        return [recorded.registry for recorded in self._connections.now().records.values() if not recorded.connection]
 
     async def unfinished(self, partition: int) -> list[ScanContext]:
         """Return the unfinished scans of the registries whose slot lies in this partition."""
@@ -59,5 +65,7 @@ async def keep_registries(connections: KnowsConnections, store: SinkStore) -> No
             host=connection.host if connection else "",
             deleted=connection is None,
             version=recorded.offset,
+            slot=connection.slot if connection else 0,
+            shards=connection.shards if connection else 0,
         )
         await store.insert([row])

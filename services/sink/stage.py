@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from services.sink.decide import Fuse
+from services.sink.forgetting import Forgetting
 from services.sink.listings import Listings
 from services.sink.partition import STAGE, Partition
 from services.sink.ports import Clocks, Registries, SinkStore
@@ -100,7 +101,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
     def _partition(self, source: TopicPartition) -> Partition[Any]:
         place = (self._consumer.committed, self._settings, self._clocks)
         if source.topic == topic_name(self._settings, IMAGES_OBSERVED):
-            listings = Listings(self._store, self._registries, self._fuse, self._sending, self._clocks)
+            forgetting = Forgetting(source.partition, self._settings.partitions, self._store)
+            listings = Listings(self._store, self._registries, self._fuse, self._sending, self._clocks, forgetting)
             return Partition(source, IMAGES_OBSERVED, listings, *place)
         stalls = Stalls(self._settings.stall_seconds)
         progress = ScanProgress(

@@ -48,5 +48,15 @@ def event_partition(context: ScanContext, repository: str) -> int:
     The hash is Kafka's own (murmur2, sign bit off), of the repository's name without the registry: with one shard
     the whole registry lies in its slot.
     """
-    shard = (murmur2(repository.encode()) & 0x7FFFFFFF) % context.shards
-    return int(context.slot + shard) % context.partitions
+    return repository_partition(context.slot, context.shards, context.partitions, repository)
+
+
+def repository_partition(slot: int, shards: int, partitions: int, repository: str) -> int:
+    """Return where what is told about a repository lies, by its registry's place."""
+    shard = (murmur2(repository.encode()) & 0x7FFFFFFF) % shards
+    return int(slot + shard) % partitions
+
+
+def registry_partitions(slot: int, shards: int, partitions: int) -> frozenset[int]:
+    """Return all partitions on which repositories of a registry may lie."""
+    return frozenset((slot + shard) % partitions for shard in range(shards))

@@ -1,6 +1,7 @@
 """What need not be asked of a registry again."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 from shared.oci.digest import Digest
@@ -26,6 +27,32 @@ async def known_repositories(engine: Engine, registry: str) -> set[str]:
         {"registry": registry},
     )
     return {repository for (repository,) in found.rows}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a registry's messages lie."""
+
+    slot: int
+    shards: int
+
+
+async def place_of(engine: Engine, registry: str) -> Place | None:
+    """Return where a registry's messages lay when it was last connected, None where that was not kept."""
+    found = await engine.query(
+        "SELECT slot, shards FROM registries WHERE registry = {registry:String} AND NOT deleted AND shards > 0 "
+        "ORDER BY version DESC LIMIT 1",
+        {"registry": registry},
+    )
+    return Place(*found.rows[0]) if found.rows else None
+
+
+async def forgotten(engine: Engine, registry: str) -> set[int]:
+    """Return the partitions that have told that nothing of a deleted registry is present any more."""
+    found = await engine.query(
+        "SELECT partition FROM forgotten WHERE registry = {registry:String}", {"registry": registry}
+    )
+    return {partition for (partition,) in found.rows}
 
 
 async def known_tags(engine: Engine, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:

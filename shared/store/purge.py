@@ -6,7 +6,7 @@ from shared.store.engine import Engine
 
 TABLES: Final = (
     *("images", "tags", "tag_history", "index_children", "configs", "repositories"),
-    *("outbox", "listing_pages", "scan_units", "registries"),
+    *("outbox", "listing_pages", "scan_units", "registries", "forgotten"),
 )
 """Every table that has rows of registries."""
 

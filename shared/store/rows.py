@@ -125,7 +125,10 @@ class RepositoryRow:
 
 @dataclass(frozen=True, slots=True)
 class RegistryRow:
-    """A registry's name and host, for SQL. version: offset of its record in `connection.changed`."""
+    """A registry's name and host, for SQL, and where its messages lie (slot, shards; 0, 0 where it was deleted).
+
+    version: offset of its record in `connection.changed`.
+    """
 
     TABLE: ClassVar[str] = "registries"
 
@@ -134,6 +137,19 @@ class RegistryRow:
     host: str
     deleted: bool
     version: int
+    slot: int = 0
+    shards: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenRow:
+    """A partition has told that nothing of a deleted registry is present any more."""
+
+    TABLE: ClassVar[str] = "forgotten"
+
+    registry: str
+    partition: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,49 @@ async def first_load(engine: Engine, registry: str) -> int | None:
     return int(found.rows[0][0]) if found.rows else None
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """A full load that has ended.
+
+    changes: moves of tags that it found, which no hook had told: the drift.  hooks: scans that webhooks led to between
+    the load before and it.
+    """
+
+    scan: int
+    status: str
+    changes: int
+    hooks: int
+
+
+async def sweeps(engine: Engine, registry: str, most: int) -> list[Sweep]:
+    """Return the registry's last full loads that have ended, the newest first."""
+    ended = await engine.query(
+        "SELECT scan, any(reason) FROM scan_units WHERE registry = {registry:String} AND repository = '' "
+        "AND state = 'ended' AND kind = 'full' GROUP BY scan ORDER BY scan DESC LIMIT {most:UInt32}",
+        {"registry": registry, "most": most + 1},
+    )
+    if not ended.rows:
+        return []
+    since = {"registry": registry, "oldest": min(scan for scan, _ in ended.rows)}
+    moved = await engine.query(
+        "SELECT version, count() FROM tag_history FINAL WHERE registry = {registry:String} "
+        "AND version >= {oldest:UInt64} GROUP BY version",
+        since,
+    )
+    hooked = await engine.query(
+        "SELECT DISTINCT scan FROM scan_units WHERE registry = {registry:String} AND repository = '' "
+        "AND state = 'started' AND reason = 'webhook' AND scan > {oldest:UInt64}",
+        since,
+    )
+    changes, hooks = dict(moved.rows), [scan for (scan,) in hooked.rows]
+    before = [scan for scan, _ in ended.rows[1:]] + [0]
+    told = [
+        Sweep(scan, status, changes.get(scan, 0), sum(older < hook < scan for hook in hooks))
+        for (scan, status), older in zip(ended.rows, before, strict=True)
+    ]
+    return told[:most]
+
+
 async def running_scans(engine: Engine, registry: str) -> list[RunningScan]:
     """Return the registry's scans that have started and not ended, oldest first."""
     found = await engine.query(

@@ -100,6 +100,10 @@ class Store:
         """Return the removals that a fuse holds back and that still wait for a person, by repository."""
         return await scan_reads.held_back(self._engine, registry)
 
+    async def sweeps(self, registry: str, most: int) -> list[scan_reads.Sweep]:
+        """Return the registry's last full loads that have ended, the newest first."""
+        return await scan_reads.sweeps(self._engine, registry, most)
+
     async def first_load(self, registry: str) -> int | None:
         """Return the number of the registry's first full scan that ended with something read, None where none has."""
         return await scan_reads.first_load(self._engine, registry)
@@ -111,6 +115,14 @@ class Store:
     async def known_repositories(self, registry: str) -> set[str]:
         """Return repositories whose last listing found them, or that have any present tag or image."""
         return await known.known_repositories(self._engine, registry)
+
+    async def place_of(self, registry: str) -> known.Place | None:
+        """Return where a registry's messages lay when it was last connected, None where that was not kept."""
+        return await known.place_of(self._engine, registry)
+
+    async def forgotten(self, registry: str) -> set[int]:
+        """Return the partitions that have told that nothing of a deleted registry is present any more."""
+        return await known.forgotten(self._engine, registry)
 
     async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
         """Return tag → digest of the present ones; their image, platform and children are then stored too."""

@@ -68,8 +68,11 @@ async def show(settings: Settings, name: str, *, as_json: bool) -> int:
 
 
 async def remove(settings: Settings, name: str, *, purge: bool) -> int:
-    """Delete a connection, with its history where that is asked for; return 0."""
-    async with open_api(settings) as api:
+    """Delete a connection, with its history where that is asked for; return 0.
+
+    Where no service runs, the stages run in this process for a purge: the sink takes back what it had told is present.
+    """
+    async with open_api(settings, at_work=purge) as api:
         found = await api.get(path_of(name))
         await api.send("DELETE", path_of(found["id"]), purge=str(purge).lower())
     kept = "Its history is gone, too." if purge else "Its history stays: `tallyman sql` can ask for it."

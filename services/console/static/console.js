@@ -28,9 +28,9 @@ function watch(place, tries) {
   socket.addEventListener("open", () => { tries = 0; });
   socket.addEventListener("message", (event) => {
     const focused = place.contains(document.activeElement);
-    const wasRunning = place.querySelector(".mark.running") !== null;
+    const before = scanShown(place);
     place.innerHTML = event.data;
-    if (wasRunning && !place.querySelector(".mark.running")) {
+    if (scanShown(place) !== before && !place.querySelector(".mark.running")) {
       window.htmx.ajax("GET", location.pathname, { target: "#facts", select: "#facts", swap: "outerHTML" });
     }
     localTimes(place);
@@ -41,6 +41,11 @@ function watch(place, tries) {
     if (event.code === 1001 || event.code === 4403) return;
     setTimeout(() => watch(place, tries + 1), Math.min(30000, 500 * 2 ** tries));
   });
+}
+
+// Which scan is shown, and how it stands: when that changes, so has what the page says of the registry.
+function scanShown(place) {
+  return [...place.querySelectorAll(".mark, p a")].map((part) => part.textContent.trim()).join(" ");
 }
 
 // What was asked for and did not come is told at the foot of the page.

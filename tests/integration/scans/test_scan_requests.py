@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord
 from pydantic import SecretStr
 
 from services.lister.schedule import keep_schedule
 from services.scan_requests import ConnectionInactive, ScanNotRunning, ScanRequests, ScanRunning, Wanted, due_slot
+from services.sweeps import Stretches
 from shared.connections.rules import NoSuchConnection, edited_connection
 from shared.connections.secrets import Secrets
 from shared.connections.view import ConnectionsView
@@ -18,8 +20,11 @@ from shared.connections.writer import Saved, delete, ensure_connection, save
 from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import ScanAsked
 from shared.messages.model import ScanKind
+from shared.messages.topics import IMAGE_EVENTS, IMAGE_STATE, TAG_STATE, TopicName
+from shared.pipeline.partitioning import registry_partitions
 from tallyman.system import System
 from tests.fakes.product.server import ProductServer
+from tests.support.worker import records_of
 
 SOON_SECONDS = 30
 
@@ -151,6 +156,42 @@ async def test_deleting_a_registry_stops_its_scan_and_leaves_its_history(system:
     assert history[0]["rows"] > 0
 
 
+async def test_a_deleted_registry_leaves_the_state_topics_and_nothing_is_told_removed(
+    system: System, server: ProductServer
+) -> None:
+    saved = await connected(system, server, shards=2)
+    registry = saved.connection.registry
+    asked = await requests_of(system).ask(Wanted(registry), now())
+    await ended(system, saved.connection, asked.scan)
+    for topic in (IMAGE_STATE, TAG_STATE):
+        assert await keys_of(system, topic, registry), f"nothing of it on {topic}"
+    await delete(system.installation.topic, registry)
+
+    async def gone() -> bool:
+        return not any([await keys_of(system, topic, registry) for topic in (IMAGE_STATE, TAG_STATE)])
+
+    await eventually(gone)
+    told = [record for record in await records_on(system, IMAGE_EVENTS) if registry.encode() in record.key]
+    assert [r for r in told if b"removed" in dict(r.headers)["ce_type"]] == []
+
+    async def noted() -> bool:
+        return await system.store.forgotten(registry) == registry_partitions(
+            saved.connection.slot, 2, system.settings.partitions
+        )
+
+    await eventually(noted)
+
+
+async def keys_of(system: System, topic: TopicName, registry: str) -> set[bytes]:
+    """The keys of what a state topic says is present in a registry."""
+    last = {record.key: record.value for record in await records_on(system, topic)}
+    return {key for key, value in last.items() if value is not None and key.startswith(registry.encode())}
+
+
+async def records_on(system: System, topic: TopicName) -> list[ConsumerRecord]:
+    return list(await records_of(system.settings, topic))
+
+
 async def test_an_inactive_or_deleted_registry_is_not_scanned_and_says_so(
     system: System, server: ProductServer
 ) -> None:
@@ -175,7 +216,11 @@ async def test_a_due_time_starts_exactly_one_scan_however_many_replicas_run(
     for view in views:
         await view.start()
     schedules = [
-        asyncio.create_task(keep_schedule(view.now, requests_of(system), every, system.settings.partitions, now, stop))
+        asyncio.create_task(
+            keep_schedule(
+                view.now, requests_of(system), Stretches(system.store), every, system.settings.partitions, now, stop
+            )
+        )
         for view in views
     ]
 

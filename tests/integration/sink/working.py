@@ -45,6 +45,9 @@ class KnownRegistries:
     async def facts(self, context: ScanContext) -> RegistryFacts | None:
         return RegistryFacts(name="prod", host="https://registry.example.com")
 
+    def deleted(self) -> Sequence[str]:
+        return ()
+
     async def unfinished(self, partition: int) -> Sequence[ScanContext]:
         return ()
 

@@ -1,7 +1,10 @@
 """What need not be asked again, and what numbers and ends scans."""
 
 from shared.store import Store
-from tests.support.store_rows import Rows, digest
+from shared.store.known import Place
+from shared.store.rows import ForgottenRow, ScanUnitRow
+from shared.store.scan_reads import Sweep
+from tests.support.store_rows import NOW, Rows, digest
 
 
 async def known(store: Store, rows: Rows, *tags: str) -> set[str]:
@@ -88,3 +91,32 @@ async def test_a_scan_is_unfinished_from_its_start_to_its_end(store: Store, rows
     await store.insert([rows.unit("expected", "ended", scan=1), rows.unit("expected", "a", scan=3)])
     await store.insert([rows.unit("ended", scan=2, reason="complete")])
     assert [scan for registry, scan in await store.unfinished_scans() if registry == rows.registry] == [1]
+
+
+async def test_full_loads_are_told_with_what_they_found_and_the_hooks_before_them(store: Store, rows: Rows) -> None:
+    def load(scan: int, status: str = "complete") -> list[ScanUnitRow]:
+        return [
+            rows.unit("started", scan=scan, kind="full"),
+            rows.unit("ended", scan=scan, kind="full", reason=status, offset=scan),
+        ]
+
+    hooks = [rows.unit("started", scan=scan, kind="tag", reason="webhook") for scan in (3, 4, 7)]
+    manual = [rows.unit("started", scan=6, kind="tag", reason="manual")]
+    await store.insert([*load(2), *hooks, *manual, *load(5), *load(8, "partial"), rows.unit("started", scan=9)])
+    await store.insert([rows.move("a", "x", None, 2), rows.move("a", "y", "x", 3), rows.move("b", "y", None, 8)])
+    assert await store.sweeps(rows.registry, 5) == [
+        Sweep(8, "partial", changes=1, hooks=1),
+        Sweep(5, "complete", changes=0, hooks=2),
+        Sweep(2, "complete", changes=1, hooks=0),
+    ]
+    assert [sweep.scan for sweep in await store.sweeps(rows.registry, 1)] == [8]
+    assert await store.sweeps("nowhere00", 5) == []
+
+
+async def test_a_registrys_place_outlives_its_connection(store: Store, rows: Rows) -> None:
+    assert await store.place_of(rows.registry) is None
+    await store.insert([rows.named("a", slot=5, shards=2), rows.named("b", slot=5, shards=3, version=2)])
+    await store.insert([rows.named("", deleted=True, version=9)])
+    assert await store.place_of(rows.registry) == Place(5, 3)
+    await store.insert([ForgottenRow(rows.registry, 5, NOW), ForgottenRow(rows.registry, 6, NOW)])
+    assert await store.forgotten(rows.registry) == {5, 6}

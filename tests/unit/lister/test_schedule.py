@@ -1,9 +1,11 @@
 """When a scan is due: a pure function of the connections, what was asked for, and the time."""
 
+import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.lister.schedule import due
-from services.scan_requests import due_slot
+from services.lister.schedule import due, keep_schedule
+from services.scan_requests import Asked, Wanted, due_slot
 from shared.connections.records import Noted, Recorded
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.messages.connection_notes import ScanAsked
@@ -48,3 +50,42 @@ def test_due_times_are_an_interval_apart_and_shifted_by_registry() -> None:
     assert due_slot(DAILY, NOW + timedelta(days=1)) == one + 86_400
     others = {due_slot(a_connection(f"registry{n}", load_full_images_list=True), NOW) % 86_400 for n in range(20)}
     assert len(others) > 15
+
+
+class Requests:
+    """Notes what is asked for; the schedule ends after the first look."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self.asked: list[int] = []
+        self.stop = stop
+
+    async def ask(self, wanted: Wanted, now: datetime) -> Asked:
+        self.asked.append(wanted.slot)
+        return Asked(wanted.registry, 1, "r")
+
+
+@dataclass
+class Apart:
+    intervals: int
+
+    async def of(self, connections: ConnectionsSnapshot, registry: str) -> int:
+        return self.intervals
+
+
+async def asked_for(intervals: int, days_later: int) -> list[int]:
+    """What a schedule asks for, so many days after the last load."""
+    stop = asyncio.Event()
+    requests = Requests(stop)
+    snapshot = known(slot=due_slot(DAILY, NOW))
+    later = NOW + timedelta(days=days_later)
+    stop_soon = asyncio.get_running_loop().call_later(0.05, stop.set)
+    await keep_schedule(lambda: snapshot, requests, Apart(intervals), EVERY, 4, lambda: later, stop)
+    stop_soon.cancel()
+    return requests.asked
+
+
+def test_a_load_waits_for_as_many_intervals_as_its_hooks_are_trusted_for() -> None:
+    slot = due_slot(DAILY, NOW)
+    assert asyncio.run(asked_for(1, 1)) == [slot + 86_400]
+    assert asyncio.run(asked_for(4, 3)) == []
+    assert asyncio.run(asked_for(4, 4)) == [slot + 4 * 86_400]

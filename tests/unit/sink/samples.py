@@ -136,6 +136,9 @@ class OneRegistry:
     async def facts(self, of: ScanContext) -> RegistryFacts | None:
         return self._facts
 
+    def deleted(self) -> list[str]:
+        return [] if self._facts else [REGISTRY]
+
     async def unfinished(self, partition: int) -> list[ScanContext]:
         return self.running
 
