@@ -3,16 +3,18 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from shared.settings import Settings
 from shared.store import Store
+from shared.store.statements import split
 from tests.integration.sink.working import Estate, data, header, listening, put, sink
+from tests.support.clickhouse import ClickHouse
 
 EXAMPLES: Final = Path(__file__).parents[3] / "examples" / "consumers"
 _SECONDS: Final = 60
@@ -72,3 +74,46 @@ async def test_a_consumer_sees_each_discovered_image_and_nothing_else(
     assert len(expected) == 5
     async with running(fresh_topics, *command) as stream:
         assert await lines(stream, 5) == expected
+
+
+async def test_clickhouse_takes_the_events_by_its_own_kafka_engine(
+    fresh_topics: Settings, embedded_store: Store, server_store: Store, clickhouse_server: ClickHouse, estate: Estate
+) -> None:
+    async with sink(fresh_topics, embedded_store), listening(fresh_topics) as heard:
+        await put(fresh_topics, *(estate.observed(name, {"1": name, "2": "shared"}) for name in ("a", "b")))
+        await heard.until(lambda: len(heard.units) == 2)
+    expected = sorted(
+        (header(event, "ce_id"), data(event)["digest"]) for event in heard.events if "digest" in data(event)
+    )
+    assert len(expected) == 4
+    database = f"engine_{estate.registry}"
+    await server_store._engine.command(f"CREATE DATABASE {database}")
+    store = await Store.open(clickhouse_server.settings(database))
+    try:
+        sql = (EXAMPLES / "kafka_engine.sql").read_text()
+        sql = sql.replace("127.0.0.1:9092", str(fresh_topics.kafka))
+        sql = sql.replace("'image.events'", f"'{fresh_topics.topic_prefix}image.events'")
+        sql = sql.replace("'clickhouse'", f"'{fresh_topics.topic_prefix}clickhouse'")
+        for statement in split(sql):
+            await store._engine.command(statement)
+        asked = (
+            "SELECT id, JSONExtractString(data, 'digest') AS digest, at FROM image_events "
+            "WHERE type = 'image.discovered'"
+        )
+        rows = await until(lambda: store.query(asked), 4)
+        assert sorted((row["id"], row["digest"]) for row in rows) == expected
+        assert all(row["at"].year >= 2026 for row in rows)
+        for table in ("image_events_arriving", "image_events_queue"):
+            await store._engine.command(f"DROP TABLE {table} SYNC")
+    finally:
+        await store.close()
+
+
+async def until(ask: Callable[[], Awaitable[list[dict[str, Any]]]], number: int) -> list[dict[str, Any]]:
+    """The rows of a question once there are so many."""
+    async with asyncio.timeout(_SECONDS):
+        while True:
+            rows = await ask()
+            if len(rows) >= number:
+                return rows
+            await asyncio.sleep(0.2)
