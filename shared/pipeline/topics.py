@@ -35,6 +35,9 @@ _QUIET_SECONDS: Final = 5.0
 """New topics have no leader for a moment; only a longer wait is worth a line."""
 
 _PAUSE_SECONDS: Final = 0.25
+_TIMES: Final = frozenset(
+    {"retention.ms", "segment.ms", "min.cleanable.dirty.ratio", "max.compaction.lag.ms", "delete.retention.ms"}
+)
 _OF_TOPIC: Final = 1
 """ConfigSource DYNAMIC_TOPIC_CONFIG: set on the topic. An alteration takes away what it does not name."""
 
@@ -170,22 +173,33 @@ async def _create_missing(
 
 
 async def _align(admin: AIOKafkaAdminClient, settings: Settings, wanted: Sequence[TopicName]) -> None:
-    """Give topics that are there today's times: those of the connections, and those that settings say."""
-    times = {
-        topic_name(settings, topic): new_topic(settings, topic).topic_configs
-        for topic in wanted
-        if topic.is_compacted_early or topic.retention_days
-    }
+    """Give topics that are there today's times: those of the connections, and those that settings say.
+
+    Nothing but times, and no topic that is kept in another way: that one is for its owner to mend.
+    """
+    times = {topic_name(settings, topic): _times(settings, topic) for topic in wanted if _has_times_of_today(topic)}
+    kept = {topic_name(settings, topic): topic.kept.value for topic in wanted}
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in times]
     changed = []
     for answer in await admin.describe_configs(asked):
         for code, _, _, name, entries in answer.resources:
             found = {entry[0]: str(entry[1]) for entry in entries}
-            if code == 0 and any(found.get(key) != value for key, value in times[name].items()):
+            is_ours = code == 0 and found.get("cleanup.policy") == kept[name]
+            if is_ours and any(found.get(key) != value for key, value in times[name].items()):
                 own = {entry[0]: str(entry[1]) for entry in entries if entry[3] == _OF_TOPIC}
                 changed.append(ConfigResource(ConfigResourceType.TOPIC, name, configs={**own, **times[name]}))
     if changed:
         await admin.alter_configs(changed)
+
+
+def _has_times_of_today(topic: TopicName) -> bool:
+    return topic.is_compacted_early or bool(topic.retention_days)
+
+
+def _times(settings: Settings, topic: TopicName) -> dict[str, str]:
+    """Return how long, and in what steps, a topic keeps its messages."""
+    configs = new_topic(settings, topic).topic_configs or {}
+    return {key: str(value) for key, value in configs.items() if key in _TIMES}
 
 
 async def _partitions_with_leaders(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
