@@ -142,13 +142,8 @@ class ScanRequests:
             missing = sorted(set(repositories or ()) - set(held))
             if missing or not chosen:
                 raise NothingHeld(f"{connection.name}/{missing[0]}" if missing else connection.name)
-            asked: list[Asked] = []
-            for first in range(0, len(chosen), _AT_ONCE):
-                async with writer.transaction():
-                    for repository in chosen[first : first + _AT_ONCE]:
-                        wanted = Wanted(registry, ScanKind.REPOSITORY, repository, confirmed=True)
-                        asked.append(await self._asked(writer, connection, wanted, _request_id(wanted), now))
-            return asked
+            wanted = [Wanted(registry, ScanKind.REPOSITORY, name, confirmed=True) for name in chosen]
+            return await self._all_asked(writer, connection, wanted, now)
 
         return await as_sole_writer(self._topic, work)
 
@@ -159,14 +154,17 @@ class ScanRequests:
         """
 
         async def work(writer: SoleWriter) -> int:
-            connection = _active(writer, registry)
-            for first in range(0, len(targets), _AT_ONCE):
-                async with writer.transaction():
-                    for repository, tag in targets[first : first + _AT_ONCE]:
-                        kind = ScanKind.REPOSITORY if tag is None else ScanKind.TAG
-                        wanted = Wanted(registry, kind, repository, tag, ScanReason.WEBHOOK)
-                        await self._asked(writer, connection, wanted, _request_id(wanted), now)
-            return len(targets)
+            wanted = [
+                Wanted(
+                    registry,
+                    ScanKind.REPOSITORY if tag is None else ScanKind.TAG,
+                    repository,
+                    tag,
+                    ScanReason.WEBHOOK,
+                )
+                for repository, tag in targets
+            ]
+            return len(await self._all_asked(writer, _active(writer, registry), wanted, now))
 
         return await as_sole_writer(self._topic, work)
 
@@ -225,6 +223,17 @@ class ScanRequests:
                 slot = max(wanted.slot, due_slot(connection, now), last.slot if last else 0)
                 note = ScanAsked(registry=wanted.registry, scan=asked.scan, request=request, slot=slot, asked_at=now)
                 await writer.put(ScanAsked.key(wanted.registry), note)
+        return asked
+
+    async def _all_asked(
+        self, writer: SoleWriter, connection: Connection, wanted: Sequence[Wanted], now: datetime
+    ) -> list[Asked]:
+        """Send many targeted requests, some in each transaction."""
+        asked: list[Asked] = []
+        for first in range(0, len(wanted), _AT_ONCE):
+            async with writer.transaction():
+                for one in wanted[first : first + _AT_ONCE]:
+                    asked.append(await self._asked(writer, connection, one, _request_id(one), now))  # noqa: PERF401
         return asked
 
     async def _asked(

@@ -53,10 +53,11 @@ class Forgetting:
         """
         for registry in sorted(set(deleted) - self._done):
             if registry not in self._left:
-                if not await self._is_ours(registry):
+                place = await self._store.place_of(registry)
+                if place is None or not await self._is_ours(registry, place):
                     self._done.add(registry)
                     continue
-                self._left[registry] = await self._repositories(registry)
+                self._left[registry] = await self._repositories(registry, place)
             if some := self._next(registry):
                 return await self._tombstones(registry, some)
             await self._store.insert([ForgottenRow(registry, self._partition, now)])
@@ -64,15 +65,12 @@ class Forgetting:
             del self._left[registry]
         return []
 
-    async def _is_ours(self, registry: str) -> bool:
-        place = await self._store.place_of(registry)
-        if place is None or self._partition not in registry_partitions(place.slot, place.shards, self._partitions):
+    async def _is_ours(self, registry: str, place: Place) -> bool:
+        if self._partition not in registry_partitions(place.slot, place.shards, self._partitions):
             return False
         return self._partition not in await self._store.forgotten(registry)
 
-    async def _repositories(self, registry: str) -> list[str]:
-        place = await self._store.place_of(registry)
-        assert place is not None
+    async def _repositories(self, registry: str, place: Place) -> list[str]:
         return sorted(
             name
             for name in await self._store.known_repositories(registry)

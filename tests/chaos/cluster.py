@@ -18,11 +18,11 @@ from cryptography.fernet import Fernet
 from shared.messages.topics import STAGES
 from shared.pipeline.broker import EmbeddedBroker
 from shared.settings import Settings
+from tests.e2e.service_processes import stopped
 from tests.support.clickhouse import ClickHouse, free_port, start_server
 
 PARTITIONS: Final = 8
 _RESTART_SECONDS: Final = 0.3
-_STOP_SECONDS: Final = 30.0
 
 
 class ClickHouseServer:
@@ -103,17 +103,7 @@ class Cluster:
         for keeper in self.keepers:
             keeper.cancel()
         await asyncio.gather(*self.keepers, return_exceptions=True)
-        await asyncio.gather(*map(_stopped, self.running.values()))
-
-
-async def _stopped(process: Process) -> None:
-    if process.returncode is None:
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _STOP_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        await asyncio.gather(*map(stopped, self.running.values()))
 
 
 @asynccontextmanager

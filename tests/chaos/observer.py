@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.errors import TransientError
@@ -16,6 +16,7 @@ from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import group_name, topic_name
 from shared.settings import Settings
 from shared.store import Store
+from tests.support.worker import records_of
 
 T = TypeVar("T")
 Line = dict[str, Any]
@@ -33,31 +34,10 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
                 await asyncio.sleep(0.2)
 
 
-async def records(settings: Settings, *topics: TopicName) -> list[ConsumerRecord]:
-    """Return all committed records of the topics."""
-    sources = [
-        TopicPartition(topic_name(settings, topic), number) for topic in topics for number in range(settings.partitions)
-    ]
-    found: list[ConsumerRecord] = []
-    consumer = AIOKafkaConsumer(
-        **client_options(settings), isolation_level="read_committed", auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        consumer.assign(sources)
-        ends = await consumer.end_offsets(sources)
-        while any([await consumer.position(source) < end for source, end in ends.items()]):
-            for batch in (await consumer.getmany(timeout_ms=200)).values():
-                found += batch
-    finally:
-        await consumer.stop()
-    return found
-
-
 async def events(settings: Settings) -> list[Line]:
     """Return the events in the order of their partitions."""
     told = []
-    for record in await patiently(lambda: records(settings, IMAGE_EVENTS)):
+    for record in await patiently(lambda: records_of(settings, IMAGE_EVENTS)):
         event: Any = event_on_kafka(record.headers, record.value)
         told.append(
             {
@@ -77,7 +57,7 @@ async def events(settings: Settings) -> list[Line]:
 async def state(settings: Settings, topic: TopicName) -> Line:
     """Return what a state topic says is present, compacted as Kafka does it."""
     present: dict[bytes, bytes] = {}
-    for record in await patiently(lambda: records(settings, topic)):
+    for record in await patiently(lambda: records_of(settings, topic)):
         if record.value is None:
             present.pop(record.key, None)
         else:
@@ -96,7 +76,7 @@ async def redelivered(settings: Settings) -> tuple[dict[str, int], dict[str, int
     counts: dict[str, int] = {}
     repeated: dict[str, int] = {}
     for topic in CHAIN:
-        found = await patiently(lambda topic=topic: records(settings, topic))  # type: ignore[misc]
+        found = await patiently(lambda topic=topic: records_of(settings, topic))  # type: ignore[misc]
         about = Counter(_about(json.loads(record.value)) for record in found)
         counts[topic.name] = len(found)
         repeated[topic.name] = sum(times - 1 for times in about.values())
@@ -116,7 +96,7 @@ async def letters(settings: Settings) -> list[Line]:
     """Return the dead letters, each with its reason."""
     found = []
     for stage in STAGES:
-        for record in await patiently(lambda stage=stage: records(settings, dead_letter(stage))):  # type: ignore[misc]
+        for record in await patiently(lambda stage=stage: records_of(settings, dead_letter(stage))):  # type: ignore[misc]
             told = {name: value.decode() for name, value in record.headers}
             found.append({"stage": stage, "reason": told.get("reason", ""), "error": told.get("error", "")})
     return found
@@ -134,7 +114,7 @@ async def offsets_left(settings: Settings) -> list[Line]:
     lines: list[Line] = []
     for stage, topic in pairs:
         last: dict[int, int] = {}
-        for record in await patiently(lambda topic=topic: records(settings, topic)):  # type: ignore[misc]
+        for record in await patiently(lambda topic=topic: records_of(settings, topic)):  # type: ignore[misc]
             last[record.partition] = max(record.offset, last.get(record.partition, -1))
         committed = await patiently(lambda stage=stage, topic=topic: _committed(settings, stage, topic))  # type: ignore[misc]
         lines += [

@@ -60,11 +60,12 @@ async def running_services(environment: Mapping[str, str], logs: Path, each: int
         yield services
         assert services.ended() == []
     finally:
-        codes = await asyncio.gather(*map(_stopped, services.running.values()))
+        codes = await asyncio.gather(*map(stopped, services.running.values()))
     assert set(codes) == {0}, dict(zip(services.running, codes, strict=True))
 
 
-async def _stopped(process: Process) -> int:
+async def stopped(process: Process) -> int:
+    """Ask a process to stop, and return its exit code; one that does not stop in time is killed."""
     if process.returncode is None:
         process.terminate()
     try:

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -213,6 +213,18 @@ async def server_store(clickhouse_server: ClickHouse) -> AsyncIterator[Store]:
     await store.migrate()
     yield store
     await store.close()
+
+
+@asynccontextmanager
+async def own_database(server: ClickHouse, store: Store, name: str) -> AsyncIterator[Store]:
+    """The store of a database that is made for the block, its schema up to date.  store: of the same server."""
+    await store._engine.command(f"CREATE DATABASE {name}")
+    own = await Store.open(server.settings(name))
+    try:
+        await own.migrate()
+        yield own
+    finally:
+        await own.close()
 
 
 @pytest.fixture(scope="session")

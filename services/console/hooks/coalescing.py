@@ -34,6 +34,12 @@ class Hints:
             else:
                 self.waiting.setdefault(target, now)
 
+    def put_back(self, targets: list[Target], at: float) -> None:
+        """Take hints again that could not be asked for: they wait from `at` on, and count as not read."""
+        for target in targets:
+            self.read.pop(target, None)
+        self.add(targets, at)
+
     def due(self, now: float) -> list[Target]:
         """Return what is to be read now, and hold it no longer; whole repositories in the place of many tags."""
         self.read = {target: at for target, at in self.read.items() if now - at < COOLING_SECONDS}

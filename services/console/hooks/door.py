@@ -49,8 +49,7 @@ async def take_hook(request: Request, office: TheOffice, connection: Annotated[s
     """Take a hint. It is answered at once, and read a moment later."""
     body = await _body(request)
     found, secret = _secret_of(office, connection)
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    if found is None or not is_signed(secret, headers, dict(request.query_params), body):
+    if found is None or not is_signed(secret, request.headers, request.query_params, body):
         raise HookUnsigned
     receiver: HookReceiver = request.app.state.hooks
     return HookTaken(accepted=receiver.offer(found, targets_of(body)))

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -58,10 +57,7 @@ class HookReceiver:
             await self._requests.hint(registry, due, self._clock())
         except TransientError as error:
             _LOG.warning("hints wait", registry=registry, why=error)
-            self._hints[registry].add(due, time.monotonic() + _PAUSE_SECONDS)
-            for target in due:
-                with suppress(KeyError):
-                    del self._hints[registry].read[target]
+            self._hints[registry].put_back(due, time.monotonic() + _PAUSE_SECONDS)
         except PermanentError as error:  # deleted, or made inactive meanwhile
             _LOG.info("hints dropped", registry=registry, why=error)
 

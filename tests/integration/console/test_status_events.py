@@ -5,34 +5,23 @@ from typing import Any
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from services.console.status import keep_status
 from shared.messages.cloud_events import event_on_kafka
 from shared.messages.connection_notes import Health, StatusChecked
 from shared.messages.topics import IMAGE_EVENTS
-from shared.pipeline.kafka import client_options
-from shared.pipeline.topics import topic_name
 from tests.fakes.product.server import ProductServer
 from tests.integration.console.conftest import Console, draft_of
+from tests.support.worker import records_of
 
 WRITER = "shared.connections.writer.AIOKafkaProducer"
 
 
 async def changes_of(console: Console, registry: str) -> list[dict[str, Any]]:
     """The data of a registry's status events, read committed."""
-    settings = console.system.settings
-    name = topic_name(settings, IMAGE_EVENTS)
-    sources = [TopicPartition(name, number) for number in range(settings.partitions)]
-    found: list[dict[str, Any]] = []
-    async with AIOKafkaConsumer(
-        **client_options(settings), isolation_level="read_committed", auto_offset_reset="earliest"
-    ) as consumer:
-        consumer.assign(sources)
-        ends = await consumer.end_offsets(sources)
-        while any([await consumer.position(source) < end for source, end in ends.items()]):
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += [event_on_kafka(record.headers, record.value) for record in records]
+    records = await records_of(console.system.settings, IMAGE_EVENTS)
+    found: list[dict[str, Any]] = [event_on_kafka(record.headers, record.value) for record in records]
     mine = [event for event in found if event["data"]["registry_id"] == registry]
     return [event for event in mine if event["type"] == "dev.tallyman.connection.status_changed"]
 

@@ -13,7 +13,7 @@ import pytest_asyncio
 from shared.messages.model import Failure
 from shared.oci.digest import Digest
 from shared.store import Store
-from tests.support.clickhouse import ClickHouse
+from tests.support.clickhouse import ClickHouse, own_database
 from tests.support.store_rows import Rows
 
 COOKBOOK = Path(__file__).parents[3] / "docs" / "cookbook.md"
@@ -63,14 +63,9 @@ class History:
 
 @pytest_asyncio.fixture(scope="module")
 async def estate(server_store: Store, clickhouse_server: ClickHouse) -> AsyncIterator[Store]:
-    await server_store._engine.command("CREATE DATABASE cookbook")
-    store = await Store.open(clickhouse_server.settings("cookbook"))
-    await store.migrate()
-    try:
+    async with own_database(clickhouse_server, server_store, "cookbook") as store:
         await _fill(store)
         yield store
-    finally:
-        await store.close()
 
 
 async def _fill(store: Store) -> None:

@@ -12,7 +12,7 @@ from shared.errors import SettingsError
 from shared.settings import Settings
 from shared.store import Store
 from shared.store.reader import keep_reader, public_views, reader_statements
-from tests.support.clickhouse import PASSWORD, READER, READER_DATABASE, ClickHouse
+from tests.support.clickhouse import PASSWORD, READER, READER_DATABASE, ClickHouse, own_database
 from tests.support.store_rows import Rows
 
 SECRET = "a secret of the reader"
@@ -21,13 +21,8 @@ SECRET = "a secret of the reader"
 @pytest_asyncio.fixture(scope="module")
 async def owner(server_store: Store, clickhouse_server: ClickHouse) -> AsyncIterator[Store]:
     """The store of a database in which the declared reader has its rights."""
-    await server_store._engine.command(f"CREATE DATABASE IF NOT EXISTS {READER_DATABASE}")
-    store = await Store.open(clickhouse_server.settings(READER_DATABASE))
-    await store.migrate()
-    try:
+    async with own_database(clickhouse_server, server_store, READER_DATABASE) as store:
         yield store
-    finally:
-        await store.close()
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from shared.settings import Settings
 from shared.store import Store
-from tests.support.clickhouse import ClickHouse
+from tests.support.clickhouse import ClickHouse, own_database
 from tests.support.store_rows import NOW, Rows
 
 OLD = NOW - timedelta(days=40)
@@ -18,14 +18,8 @@ OLD = NOW - timedelta(days=40)
 @pytest_asyncio.fixture
 async def own_store(server_store: Store, clickhouse_server: ClickHouse, registry_id: str) -> AsyncIterator[Store]:
     """A store in a database of its own: a TTL is of a whole table."""
-    database = f"kept_{registry_id}"
-    await server_store._engine.command(f"CREATE DATABASE {database}")
-    store = await Store.open(clickhouse_server.settings(database))
-    await store.migrate()
-    try:
+    async with own_database(clickhouse_server, server_store, f"kept_{registry_id}") as store:
         yield store
-    finally:
-        await store.close()
 
 
 def days(number: int) -> Settings:

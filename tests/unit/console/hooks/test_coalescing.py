@@ -45,3 +45,12 @@ def test_a_flood_is_held_within_bounds_and_counted() -> None:
     hints = Hints()
     hints.add([(f"r{number}", None) for number in range(TARGETS_AT_MOST + 7)], 0.0)
     assert (len(hints.waiting), hints.dropped) == (TARGETS_AT_MOST, 7)
+
+
+def test_what_could_not_be_asked_for_is_due_again_later_though_it_counted_as_read() -> None:
+    hints = Hints()
+    hints.add([ONE], 0.0)
+    assert hints.due(DELAY_SECONDS) == [ONE]
+    hints.put_back([ONE], 1.0)
+    assert hints.due(1.0) == []
+    assert hints.due(1.0 + DELAY_SECONDS) == [ONE]
