@@ -381,8 +381,21 @@ def status(data: Data = None, as_json: Json = False) -> None:
     _finish(command.status(_settings(data), as_json=as_json))
 
 
+@app.command()
+def trigger(
+    digest: Annotated[str, typer.Argument(help="Of an image or an index, sha256:…")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Send a scan trigger for an image once more, or for each member of an index."""
+    from tallyman.commands import trigger as command
+
+    _finish(command.trigger(_settings(data), digest, as_json=as_json))
+
+
 Stage = Annotated[
-    str | None, typer.Option("--stage", metavar="STAGE", help="Only of lister, tagger, manifester or sink.")
+    str | None,
+    typer.Option("--stage", metavar="STAGE", help="Only of lister, tagger, manifester, sink, trigger or deliverer."),
 ]
 Letters = Annotated[list[str] | None, typer.Argument(metavar="[LETTER]...", help="As in sink-3-17.")]
 EveryLetter = Annotated[bool, typer.Option("--all", help="All that are open.")]

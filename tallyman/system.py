@@ -19,7 +19,7 @@ from services.scan_requests import ScanRequests
 from services.sink.service import run_sink
 from services.sweeps import Stretches
 from services.tagger.stage import tagger_stage
-from shared.messages.topics import STAGES
+from shared.messages.topics import STAGES, WITH_DEAD_LETTERS
 from shared.pipeline.broker import EmbeddedBroker
 from shared.pipeline.data_lock import DataLock
 from shared.pipeline.stage import StageStats
@@ -64,14 +64,17 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
         if "drain_seconds" not in settings.model_fields_set:
             settings = settings.model_copy(update={"drain_seconds": _DRAIN_SECONDS})
         settings = await stack.enter_async_context(running_broker(settings))
-        installation = await stack.enter_async_context(opened(settings, *STAGES, service="tallyman"))
+        installation = await stack.enter_async_context(opened(settings, *WITH_DEAD_LETTERS, service="tallyman"))
         store = await stack.enter_async_context(open_store(settings))
         await number_above_store(installation, store)
         yield System(settings, installation, store)
 
 
-async def run_stages(system: System, stop: asyncio.Event) -> None:
-    """Run the four stages until `stop`. Raises what ends one of them, after the others were stopped."""
+async def run_stages(system: System, stop: asyncio.Event, *, triggers: bool = False) -> None:
+    """Run the four stages until `stop`. Raises what ends one of them, after the others were stopped.
+
+    triggers: run the trigger, too; a single load needs none: what it finds is triggered when it runs the next time.
+    """
     settings = system.settings
     access = system.installation.access
     window = Window(time.monotonic, settings.stall_seconds)
@@ -85,7 +88,14 @@ async def run_stages(system: System, stop: asyncio.Event) -> None:
             run_stage(manifester_stage(access, system.store, _now), settings, stop, stats=stats["manifester"]),
             keep_schedule(known, requests, Stretches(system.store), owned, settings.partitions, _now, stop),
             run_sink(settings, system.store, system.installation.connections, stop),
+            *((_run_trigger(system, stop),) if triggers else ()),
         )
+
+
+async def _run_trigger(system: System, stop: asyncio.Event) -> None:
+    from services.trigger.service import run_trigger  # Faust takes a second to import
+
+    await run_trigger(system.settings, system.installation.connections, system.installation.secrets, stop)
 
 
 async def _first_failure(*works: Coroutine[Any, Any, None]) -> None:

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 
 from services.console import health
-from services.console.api import connections, dead_letters, events, inventory, scans, tokens
+from services.console.api import connections, dead_letters, events, inventory, scans, tokens, triggers
 from services.console.api.problems import Problem, install_problems
 from services.console.doors.guard import App, Guard, KnowsPeople
 from services.console.doors.sessions import COOKIE
@@ -64,7 +64,7 @@ def unguarded(office: Office) -> FastAPI:
     application.state.hooks = receiver
     install_problems(application, problem_page)
     api = APIRouter(prefix=API)
-    for part in (connections, scans, inventory, dead_letters, events, tokens):
+    for part in (connections, scans, inventory, triggers, dead_letters, events, tokens):
         api.include_router(part.router)
     application.include_router(api)
     application.include_router(health.router)

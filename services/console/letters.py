@@ -11,7 +11,7 @@ from shared.connections.topic import ConnectionsTopic
 from shared.connections.writer import SoleWriter, as_sole_writer
 from shared.errors import PermanentError
 from shared.messages.connection_notes import LetterHandled, LetterState
-from shared.messages.topics import CHAIN, STAGES
+from shared.messages.topics import CHAIN, DELIVERY_REQUESTED, IMAGE_EVENTS, TRIGGER_WANTED, WITH_DEAD_LETTERS, TopicName
 from shared.pipeline.letters import Letter, letter_at, newest_letters
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
@@ -107,7 +107,11 @@ class Letters:
     def _target(self, letter: Letter) -> tuple[str, int]:
         """Return topic and partition where the message lay; a letter that names another place is not believed."""
         topic, partition, _ = letter.source
-        known = {topic_name(self._settings, one): one for one in CHAIN}
+        ours: tuple[TopicName, ...] = (*CHAIN, TRIGGER_WANTED, DELIVERY_REQUESTED)
+        known = {topic_name(self._settings, one): one for one in ours}
+        if topic == topic_name(self._settings, IMAGE_EVENTS):
+            why = f"{topic} is public, and everybody would be told again; `tallyman trigger` asks for a scan"
+            raise LetterNotReplayable(letter.name, why)
         if topic not in known:
             raise LetterNotReplayable(letter.name, "it does not say from which of our topics it came")
         if not 0 <= partition < (known[topic].partitions or self._settings.partitions):
@@ -124,7 +128,7 @@ class Letters:
 
 def stages_named(stage: str | None) -> tuple[str, ...]:
     """Return the stages to be looked at: one, or all."""
-    return (stage,) if stage else STAGES
+    return (stage,) if stage else WITH_DEAD_LETTERS
 
 
 def _note(letter: Letter, state: LetterState, at: datetime) -> LetterHandled:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.console.letters import Letters
 from services.console.registries import GivesBudgets, Registries
+from services.console.triggers import Triggers
 from services.scan_requests import ScanRequests
 from shared.connections.secrets import Secrets
 from shared.connections.snapshot import ConnectionsSnapshot
@@ -40,6 +41,10 @@ class Office:
     @property
     def scans(self) -> ScanRequests:
         return ScanRequests(self.settings, self.topic, self.store)
+
+    @property
+    def triggers(self) -> Triggers:
+        return Triggers(self.settings, self.store, self.clock)
 
     @property
     def letters(self) -> Letters:

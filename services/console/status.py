@@ -4,7 +4,7 @@ from datetime import datetime
 
 from shared.connections.topic import ConnectionsTopic
 from shared.connections.writer import SoleWriter, as_sole_writer
-from shared.messages.cloud_events import CloudEvent, identity
+from shared.messages.cloud_events import CloudEvent, identity, of_registry
 from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import Health, StatusChecked
 from shared.messages.image_events import EventsMode, EventType, StatusEvent
@@ -73,7 +73,7 @@ async def _tell(
     )
     kind, at = EventType.STATUS_CHANGED, status.checked_at
     id_ = identity(connection.registry, "", "", before or "", status.health, kind, at.isoformat())
-    event = CloudEvent.of(id_, kind, connection.registry, f"connection/{connection.registry}", at, told)
+    event = CloudEvent.of(id_, kind, of_registry(connection.registry), f"connection/{connection.registry}", at, told)
     headers, value = event.on_kafka(EventsMode(settings.events_mode))
     partition = connection.slot % settings.partitions
     await writer.send(topic_name(settings, IMAGE_EVENTS), partition, connection.registry.encode(), value, headers)

@@ -1,17 +1,13 @@
-"""The public events of a decision, and what it says is present now. Ids are deterministic. Pure.
+"""The public events of a decision, and what it says is present now. Ids are deterministic. Pure."""
 
-Source: purl-spec, type `oci`.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import quote
 
 from services.sink.decision import Change, Decision, RegistryFacts
 from services.sink.ending import Ending
-from shared.messages.cloud_events import CloudEvent, identity
+from shared.messages.cloud_events import CloudEvent, identity, of_registry
 from shared.messages.image_events import (
     EventPlatform,
     EventType,
@@ -26,9 +22,11 @@ from shared.messages.image_events import (
 from shared.messages.model import ScanContext
 from shared.messages.topics import IMAGE_STATE, TAG_STATE, TopicName
 from shared.oci.digest import Digest
+from shared.oci.reference import purl, reference
 from shared.store.rows import ImageRow, TagRow
 
 _IMAGE: Final = "image"
+_UNTOLD: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,12 @@ class State:
 def events_of(decision: Decision) -> Iterator[CloudEvent]:
     """Yield the decision's events, in the order they are told."""
     images = {row.digest: row for row in decision.rows.images}
+    ranks = _tags_by_age(decision, images) if decision.snapshot else {}
     for change in decision.changes:
         if change.tag is not None:
             yield _event(decision, change, f"{decision.repository}:{change.tag}", _tag_event(decision, change))
         elif change.digest is not None:
-            image = _image_event(decision, images[change.digest])
+            image = _image_event(decision, images[change.digest], ranks)
             yield _event(decision, change, f"{decision.repository}@{change.digest}", image)
 
 
@@ -63,7 +62,7 @@ def event_of_ending(ending: Ending) -> CloudEvent:
         **ending.counts.model_dump(),
     )
     id_ = identity(context.registry, "", "", "", "", kind, context.scan)
-    return CloudEvent.of(id_, kind, context.registry, f"scan/{context.scan}", ending.ended_at, told)
+    return CloudEvent.of(id_, kind, of_registry(context.registry), f"scan/{context.scan}", ending.ended_at, told)
 
 
 def states_of(decision: Decision) -> Iterator[State]:
@@ -80,7 +79,7 @@ def _event(decision: Decision, change: Change, subject: str, told: Public) -> Cl
     registry, kind = decision.context.registry, EventType(change.type)
     ends = (change.previous or "", change.digest or "")
     id_ = identity(registry, decision.repository, change.tag or "", *ends, kind, decision.context.scan)
-    return CloudEvent.of(id_, kind, registry, subject, decision.decided_at, told)
+    return CloudEvent.of(id_, kind, of_registry(registry), subject, decision.decided_at, told)
 
 
 def _of_registry(context: ScanContext, registry: RegistryFacts) -> dict[str, Any]:
@@ -116,9 +115,23 @@ def _tag_event(decision: Decision, change: Change) -> TagEvent:
     )
 
 
-def _image_event(decision: Decision, row: ImageRow) -> ImageEvent:
+def _image_event(decision: Decision, row: ImageRow, ranks: Mapping[str, int]) -> ImageEvent:
     tags = decision.tags_of.get(row.digest, ())
-    return ImageEvent(**_of_repository(decision), **_facts(decision, row), tags=tags)
+    rank = min((ranks[tag] for tag in tags), default=None) if decision.snapshot else None
+    return ImageEvent(**_of_repository(decision), **_facts(decision, row), tags=tags, snapshot_rank=rank)
+
+
+def _tags_by_age(decision: Decision, images: Mapping[Digest, ImageRow]) -> dict[str, int]:
+    """Return the rank of each tag that reaches an image which is told: 1 is the one whose image was built last.
+
+    A tag is as new as the newest image it reaches; those whose images tell no time come last.
+    """
+    built: dict[str, datetime] = {}
+    for digest, tags in decision.tags_of.items():
+        for tag in tags:
+            built[tag] = max(built.get(tag, _UNTOLD), images[digest].created or _UNTOLD)
+    by_age = sorted(sorted(built), key=lambda tag: built[tag], reverse=True)
+    return {tag: rank for rank, tag in enumerate(by_age, 1)}
 
 
 def _image_state(decision: Decision, row: ImageRow) -> ImageState:
@@ -141,7 +154,7 @@ def _facts(decision: Decision, row: ImageRow) -> dict[str, Any]:
     return {
         "digest": row.digest,
         "reference": _reference(decision, row.digest),
-        "purl": _purl(decision, row),
+        "purl": purl(decision.registry.host, decision.repository, row.digest, row.architecture),
         "platform": EventPlatform(
             os=row.os, architecture=row.architecture, variant=row.variant, os_version=row.os_version
         ),
@@ -152,25 +165,9 @@ def _facts(decision: Decision, row: ImageRow) -> dict[str, Any]:
     }
 
 
+def _reference(decision: Decision, digest: Digest) -> str:
+    return reference(decision.registry.host, decision.repository, digest)
+
+
 def _images(decision: Decision, digest: Digest) -> tuple[Digest, ...]:
     return decision.images_of.get(digest, (digest,))
-
-
-def _pull_name(decision: Decision) -> str:
-    return f"{decision.registry.host.partition('://')[2]}/{decision.repository}"
-
-
-def _reference(decision: Decision, digest: Digest) -> str:
-    return f"{_pull_name(decision)}@{digest}"
-
-
-def _purl(decision: Decision, row: ImageRow) -> str:
-    name = decision.repository.rpartition("/")[2].lower()
-    qualifiers = {"arch": row.architecture, "repository_url": _pull_name(decision)}
-    query = "&".join(f"{key}={_quoted(value)}" for key, value in qualifiers.items() if value)
-    return f"pkg:oci/{_quoted(name)}@sha256%3A{row.digest.hex}?{query}"
-
-
-@lru_cache(maxsize=1000)  # a repository's images come together, and architectures are few
-def _quoted(text: str) -> str:
-    return quote(text, safe="")

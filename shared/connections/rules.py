@@ -14,7 +14,7 @@ from shared.connections.secrets import EncryptedSecret
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.errors import PermanentError
 from shared.messages.connection_changed import Connection
-from shared.messages.connection_fields import AuthType, RegistryType
+from shared.messages.connection_fields import AuthType, FirstLoadTriggers, RegistryType
 
 
 class ConnectionSettings(TypedDict, total=False):
@@ -46,6 +46,8 @@ class ConnectionSettings(TypedDict, total=False):
     include_tags: tuple[str, ...]
     exclude_tags: tuple[str, ...]
     newest_tags: int | None
+    first_load_triggers: FirstLoadTriggers
+    first_load_newest: int
     repositories: tuple[str, ...]
 
 

@@ -65,6 +65,19 @@ class ConnectionsView:
         await self._patiently(partial(self._is_past, offset))
         return self._now.connection(registry)
 
+    async def latest(self, registry: str) -> Connection | None:
+        """Return the registry's connection as the topic has it at this moment, None where it was deleted.
+
+        The topic is read only where the registry is not known here yet. Raises TransientError where it cannot be.
+        """
+        if registry in self._now.records:
+            return self._now.connection(registry)
+        try:
+            async with reading(self._topic) as reader:
+                return (await reader.read_to_end()).connection(registry)
+        except KafkaError as error:
+            raise self._unread() from error
+
     def by_name(self, name: str) -> Connection | None:
         """Return the connection of that name, upper and lower case alike."""
         return self._now.named(name)
@@ -106,7 +119,10 @@ class ConnectionsView:
                     return
         except TimeoutError:
             pass
-        raise TransientError(
+        raise self._unread()
+
+    def _unread(self) -> TransientError:
+        return TransientError(
             f"The connections could not be read from Kafka within {self._patience_seconds:g} s: check that the "
             f"brokers are up and hold the topic {self._topic.name}.",
             reason="connections_unread",

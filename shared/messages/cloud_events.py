@@ -32,28 +32,33 @@ def identity(registry: str, repository: str, tag: str, old: str, new: str, kind:
     return str(uuid5(_NAMESPACE, "\n".join((registry, repository, tag, old, new, kind, str(number)))))
 
 
+def of_registry(registry: str) -> str:
+    """Return the source of what is told about a registry, by its id."""
+    return f"urn:tallyman:registry:{registry}"
+
+
 @dataclass(frozen=True)
 class CloudEvent:
-    """An event.  registry: its id, of which the source is made.  data: JSON."""
+    """An event.  data: JSON."""
 
     id: str
     kind: EventType
-    registry: str
+    source: str
     subject: str
     time: datetime
     data: bytes
 
     @classmethod
-    def of(cls, id_: str, kind: EventType, registry: str, subject: str, time: datetime, data: Public) -> "CloudEvent":
+    def of(cls, id_: str, kind: EventType, source: str, subject: str, time: datetime, data: Public) -> "CloudEvent":
         """Return the event with its data as JSON."""
-        return cls(id_, kind, registry, subject, time, data.model_dump_json(by_alias=True).encode())
+        return cls(id_, kind, source, subject, time, data.model_dump_json(by_alias=True).encode())
 
     def on_kafka(self, mode: EventsMode) -> tuple[Headers, bytes]:
         """Return the record's headers and its value."""
         attributes = {
             "specversion": _SPECVERSION,
             "id": self.id,
-            "source": f"urn:tallyman:registry:{self.registry}",
+            "source": self.source,
             "type": TYPE_PREFIX + self.kind,
             "subject": self.subject,
             "time": self.time.isoformat().replace("+00:00", "Z"),

@@ -17,6 +17,11 @@ def encode(message: Message) -> bytes:
     return message.model_dump_json(exclude_none=True).encode()
 
 
+def encode_whole(message: Message) -> bytes:
+    """Return the bytes of a message that holds what the public reads: empty fields are told there, as null."""
+    return message.model_dump_json().encode()
+
+
 def decode(model: type[M], value: bytes | None, offset: int) -> M:
     """Return the message in `value`, received at `offset`.
 

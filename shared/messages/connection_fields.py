@@ -42,6 +42,14 @@ class AuthType(StrEnum):
     BEARER = "bearer"
 
 
+class FirstLoadTriggers(StrEnum):
+    """Which images of a registry's first load are to be scanned: they were there before, and are many."""
+
+    NONE = "none"
+    NEWEST = "newest"
+    ALL = "all"
+
+
 class Group(StrEnum):
     """Which fields stand together, in this order."""
 
@@ -49,6 +57,7 @@ class Group(StrEnum):
     SIGN_IN = "Sign-in"
     LOADING = "Loading"
     FILTERS = "Filters"
+    TRIGGERS = "Scan triggers"
     LIMITS = "Limits"
     TIMEOUTS = "Timeouts"
     TLS = "TLS"
@@ -210,6 +219,25 @@ class ConnectionFields(Shape):
             "Newest tags",
             Group.FILTERS,
             "So many tags of a repository, by date, where the product tells dates. Empty: all.",
+        ),
+    )
+    first_load_triggers: FirstLoadTriggers = Field(
+        FirstLoadTriggers.NONE,
+        **_told(
+            "Scans of the first load",
+            Group.TRIGGERS,
+            "Which images of the registry's first load are sent to be scanned: none, the newest of each repository, or "
+            "all. What comes after it is always sent.",
+        ),
+    )
+    first_load_newest: int = Field(
+        10,
+        ge=1,
+        le=100_000,
+        **_told(
+            "Newest of the first load",
+            Group.TRIGGERS,
+            "Where the newest are sent: so many tags of each repository, by when their images were built.",
         ),
     )
     max_rps: int = Field(

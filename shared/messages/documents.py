@@ -8,12 +8,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.messages.image_events import EVENTS, TYPE_PREFIX, EventType, ImageState, Public, TagState
-from shared.messages.topics import IMAGE_EVENTS, IMAGE_STATE, TAG_STATE, TopicName
+from shared.messages.scan_triggers import SOURCE, ScanTrigger
+from shared.messages.topics import IMAGE_EVENTS, IMAGE_STATE, SCAN_TRIGGERS, TAG_STATE, TopicName
 
 VERSION: Final = "1.0.0"
 """Of the contract. Within a major version only optional fields are added (`shared.messages.compatibility`)."""
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_CLOUD_EVENTS: Final[Mapping[TopicName, Mapping[EventType, type[Public]]]] = {
+    IMAGE_EVENTS: EVENTS,
+    SCAN_TRIGGERS: {EventType.SCAN_TRIGGERED: ScanTrigger},
+}
 _STATES: Final[Mapping[TopicName, type[Public]]] = {IMAGE_STATE: ImageState, TAG_STATE: TagState}
 
 _TELLS: Final = {
@@ -25,18 +30,23 @@ _TELLS: Final = {
     EventType.TAG_REMOVED: "A tag is gone.",
     EventType.SCAN_COMPLETED: "A scan has ended.",
     EventType.SCAN_FAILED: "A scan has ended, and the registry could not be read.",
+    EventType.SCAN_TRIGGERED: "An image is to be scanned: one for each digest and platform, whoever holds it.",
     EventType.STATUS_CHANGED: "A check of a connection came out otherwise than the one before.",
 }
 _SUBJECTS: Final = {
     EventType.SCAN_COMPLETED: "scan/<scan_id>",
     EventType.SCAN_FAILED: "scan/<scan_id>",
+    EventType.SCAN_TRIGGERED: "<digest>",
     EventType.STATUS_CHANGED: "connection/<registry_id>",
 }
+_SOURCES: Final = {EventType.SCAN_TRIGGERED: SOURCE}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Return, by name, the JSON Schema of each event's data and of each state."""
-    events = {kind.value: _schema(model, _TELLS[kind]) for kind, model in EVENTS.items()}
+    events = {
+        kind.value: _schema(model, _TELLS[kind]) for told in _CLOUD_EVENTS.values() for kind, model in told.items()
+    }
     states = {topic.name: _schema(model, (model.__doc__ or "").strip()) for topic, model in _STATES.items()}
     return events | states
 
@@ -60,17 +70,17 @@ def asyncapi() -> dict[str, Any]:
             ),
         },
         "defaultContentType": "application/json",
-        "channels": {topic.name: _channel(topic) for topic in (IMAGE_EVENTS, *_STATES)},
+        "channels": {topic.name: _channel(topic) for topic in (*_CLOUD_EVENTS, *_STATES)},
         "operations": {
             f"tell {topic.name}": {"action": "send", "channel": {"$ref": f"#/channels/{topic.name}"}}
-            for topic in (IMAGE_EVENTS, *_STATES)
+            for topic in (*_CLOUD_EVENTS, *_STATES)
         },
         "components": {"messages": _messages(), "schemas": _nested(schemas())},
     }
 
 
 def _channel(topic: TopicName) -> dict[str, Any]:
-    names = [topic.name] if topic in _STATES else [kind.value for kind in EVENTS]
+    names = [topic.name] if topic in _STATES else [kind.value for kind in _CLOUD_EVENTS[topic]]
     return {
         "address": topic.name,
         "description": _CHANNELS[topic],
@@ -83,11 +93,13 @@ def _channel(topic: TopicName) -> dict[str, Any]:
 
 _CHANNELS: Final = {
     IMAGE_EVENTS: "CloudEvents 1.0, in Kafka's binary mode unless TALLYMAN_EVENTS_MODE says structured.",
+    SCAN_TRIGGERS: "CloudEvents 1.0, as on image.events. At least once: whoever sees an id again has seen it.",
     IMAGE_STATE: "The images that are present now, compacted; a record without a value: the image is gone.",
     TAG_STATE: "Where each tag points now, compacted; a record without a value: the tag is gone.",
 }
 _KEYS: Final = {
     IMAGE_EVENTS: "<registry_id>/<repository>; of scans and connections <registry_id>",
+    SCAN_TRIGGERS: "<digest>",
     IMAGE_STATE: "<registry_id>/<repository>@<digest>",
     TAG_STATE: "<registry_id>/<repository>:<tag>",
 }
@@ -101,9 +113,10 @@ def _messages() -> dict[str, Any]:
             "contentType": "application/json",
             "headers": _headers(kind),
             "payload": {"$ref": f"#/components/schemas/{kind.value}"},
-            "bindings": _key(IMAGE_EVENTS),
+            "bindings": _key(topic),
         }
-        for kind in EVENTS
+        for topic, told in _CLOUD_EVENTS.items()
+        for kind in told
     }
     states = {
         topic.name: {
@@ -130,7 +143,7 @@ def _headers(kind: EventType) -> dict[str, Any]:
     attributes = {
         "ce_specversion": {"const": "1.0"},
         "ce_id": {**text, "format": "uuid", "description": "UUIDv5 of what happened: a replay repeats it."},
-        "ce_source": {**text, "description": "urn:tallyman:registry:<registry_id>"},
+        "ce_source": {**text, "description": _SOURCES.get(kind, "urn:tallyman:registry:<registry_id>")},
         "ce_type": {"const": TYPE_PREFIX + kind.value},
         "ce_subject": {**text, "description": subject},
         "ce_time": {

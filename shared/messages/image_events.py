@@ -27,6 +27,7 @@ class EventType(StrEnum):
     TAG_REMOVED = "tag.removed"
     SCAN_COMPLETED = "scan.completed"
     SCAN_FAILED = "scan.failed"
+    SCAN_TRIGGERED = "scan.triggered"
     STATUS_CHANGED = "connection.status_changed"
 
 
@@ -105,6 +106,11 @@ class ImageEvent(OfRepository, ImageFacts):
     """An image, a platform's manifest, came to a repository, went from it, or came back."""
 
     tags: tuple[str, ...] = Field(description="Tags that reach it, straight or through an index; none when removed.")
+    snapshot_rank: int | None = Field(
+        None,
+        description="In a first load: how new the newest of its tags is among its repository's, 1 is the newest, by "
+        "when their images were built. Null otherwise.",
+    )
 
 
 class TagEvent(OfRepository):

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from shared.messages.delivery_requested import DeliveryRequested
 from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import Message
 from shared.messages.repository_found import RepositoryFound
 from shared.messages.scan_progressed import ScanProgressed
 from shared.messages.scan_requested import ScanRequested
 from shared.messages.tags_found import TagsFound
+from shared.messages.trigger_wanted import TriggerWanted
 
 M = TypeVar("M", bound=Message)
 
@@ -61,7 +63,14 @@ SERVICE_REPORTED: Final = TopicName("service.reported", Kept.DELETE, partitions=
 IMAGE_EVENTS: Final = TopicName("image.events", Kept.DELETE, retention_days="events_days")
 IMAGE_STATE: Final = TopicName("image.state", Kept.COMPACT)
 TAG_STATE: Final = TopicName("tag.state", Kept.COMPACT)
-PUBLIC: Final = (IMAGE_EVENTS, IMAGE_STATE, TAG_STATE)
+SCAN_TRIGGERS: Final = TopicName("scan.triggers", Kept.DELETE)
+PUBLIC: Final = (IMAGE_EVENTS, IMAGE_STATE, TAG_STATE, SCAN_TRIGGERS)
+
+TRIGGER_WANTED: Final = Topic("trigger.wanted", Kept.DELETE, message=TriggerWanted)
+DELIVERY_REQUESTED: Final = Topic("delivery.requested", Kept.DELETE, message=DeliveryRequested)
+TRIGGERED: Final = TopicName("trigger-triggered-changelog", Kept.COMPACT)
+OF_TRIGGERS: Final = (TRIGGER_WANTED, DELIVERY_REQUESTED, TRIGGERED)
+"""Within the trigger service: events by digest, what is handed on, and the log behind its table."""
 
 CHAIN: Final[tuple[Topic[Message], ...]] = (
     SCAN_REQUESTED,  # type: ignore[assignment]  # a Topic is read, never written through: covariant in practice
@@ -74,7 +83,10 @@ BY_MESSAGE: Final[Mapping[type[Message], Topic[Message]]] = {topic.message: topi
 
 
 STAGES: Final = ("lister", "tagger", "manifester", "sink")
-"""The stages of the chain, in its order; each has its dead letters."""
+"""The stages of the chain, in its order."""
+
+WITH_DEAD_LETTERS: Final = (*STAGES, "trigger", "deliverer")
+"""What has dead letters."""
 
 
 def dead_letter(stage: str) -> TopicName:

@@ -5,7 +5,7 @@ import sys
 from typing import Any, Final
 
 _QUIET: Final = (
-    *("aiokafka", "asyncio", "clickhouse_connect", "httpcore", "httpx", "jgo", "kafka"),
+    *("aiokafka", "asyncio", "clickhouse_connect", "faust", "httpcore", "httpx", "jgo", "kafka", "mode"),
     *("uvicorn", "uvicorn.error", "uvicorn.asgi", "websockets", "websockets.server"),
     "urllib3.connectionpool",  # by its full name: clickhouse_connect sets the level of urllib3 when it is imported
 )

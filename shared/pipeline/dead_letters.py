@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from shared.errors import TallymanError
+from shared.pipeline.topics import LARGEST_OUTPUT_BYTES
 
 _TRACEBACK_BYTES: Final = 16 * 1024
 
@@ -64,6 +65,20 @@ def dead_letter_headers(stage: str, origin: Origin, error: Exception) -> list[tu
     if not told:
         values[Header.TRACEBACK] = frames(error)
     return [(header.value, str(value).encode(errors="backslashreplace")) for header, value in values.items()]
+
+
+def dead_letter_of(
+    stage: str, origin: Origin, key: bytes | None, value: bytes | None, error: Exception
+) -> tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]:
+    """Return a dead letter's key, value and headers: the message as it came, or its size where it is too large."""
+    headers = dead_letter_headers(stage, origin, error)
+    size = len(key or b"") + len(value or b"")
+    if size > LARGEST_OUTPUT_BYTES:  # not ours: somebody else wrote to the topic, as much as it takes
+        key, value = None, None
+        headers.append((Header.OMITTED.value, str(size).encode()))
+    if key is None and value is None:
+        key = b""  # a record needs one of the two
+    return key, value, headers
 
 
 def frames(error: BaseException) -> str:

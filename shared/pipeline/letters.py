@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.errors import TransientError
-from shared.messages.topics import STAGES, dead_letter
+from shared.messages.topics import WITH_DEAD_LETTERS, dead_letter
 from shared.pipeline.dead_letters import Header
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
@@ -65,7 +65,7 @@ async def newest_letters(settings: Settings, stages: Iterable[str], most: int) -
 
 async def letter_at(settings: Settings, stage: str, partition: int, offset: int) -> Letter | None:
     """Return the letter that lies there, None where none does. Raises TransientError."""
-    if stage not in STAGES:
+    if stage not in WITH_DEAD_LETTERS:
         return None
     async with _reading(settings) as consumer:
         source = TopicPartition(topic_name(settings, dead_letter(stage)), partition)

@@ -12,18 +12,14 @@ from shared.messages.codec import encode
 from shared.messages.model import Message
 from shared.messages.topics import BY_MESSAGE, dead_letter
 from shared.observability.logs import Log
-from shared.pipeline.dead_letters import Header, dead_letter_headers
+from shared.pipeline.dead_letters import dead_letter_of
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
-from shared.pipeline.topics import BATCH_BYTES, MAX_MESSAGE_BYTES, topic_name
+from shared.pipeline.topics import BATCH_BYTES, LARGEST_OUTPUT_BYTES, MAX_MESSAGE_BYTES, topic_name
 from shared.settings import Settings
 
 REASON_TOO_LARGE: Final = "output_too_large"
 REASON_NO_PARTITION: Final = "partition_missing"
-
-LARGEST_OUTPUT_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
-"""Leaves room for headers: whatever was sent fits into a dead letter. Checked before sending, since a refusal by the
-broker would leave a hole in the producer's sequence."""
 
 _UNACKNOWLEDGED: Final = 256
 
@@ -80,14 +76,7 @@ class Outputs:
     async def bury(self, record: ConsumerRecord, error: Exception) -> None:
         """Write the record's dead letter; return once it is safe."""
         topic = topic_name(self._settings, dead_letter(self._stage))
-        headers = dead_letter_headers(self._stage, record, error)
-        key, value = record.key, record.value
-        size = len(key or b"") + len(value or b"")
-        if size > LARGEST_OUTPUT_BYTES:  # not ours: somebody else wrote to the topic, as much as it takes
-            key, value = None, None
-            headers.append((Header.OMITTED, str(size).encode()))
-        if key is None and value is None:
-            key = b""  # a record needs one of the two
+        key, value, headers = dead_letter_of(self._stage, record, record.key, record.value, error)
         await self._acknowledged([await self._put(topic, value, key, None, headers)])
 
     async def _send(self, message: Message) -> Awaitable[Any]:

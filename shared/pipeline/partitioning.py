@@ -57,6 +57,11 @@ def repository_partition(slot: int, shards: int, partitions: int, repository: st
     return int(slot + shard) % partitions
 
 
+def digest_partition(digest: bytes, partitions: int) -> int:
+    """Return where all that is told of a digest lies, whichever registries hold it."""
+    return int(murmur2(digest) & 0x7FFFFFFF) % partitions
+
+
 def registry_partitions(slot: int, shards: int, partitions: int) -> frozenset[int]:
     """Return all partitions on which repositories of a registry may lie."""
     return frozenset((slot + shard) % partitions for shard in range(shards))

@@ -16,13 +16,13 @@ class Suspects(Generic[T]):
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._row: list[tuple[T, Exception]] = []
 
     def hold(self, suspect: T, error: Exception) -> bool:
         """Hold the suspect back; return whether the row is now so long that the fault must be ours."""
         self._row.append((suspect, error))
-        return len(self._row) >= self._most
+        return len(self._row) >= self.most
 
     def convict(self) -> list[tuple[T, Exception]]:
         """A later message succeeded: return those held, with their errors; the row is over."""

@@ -13,6 +13,7 @@ from shared.errors import SettingsError
 from shared.messages.topics import (
     CHAIN,
     CONNECTION_CHANGED,
+    OF_TRIGGERS,
     PUBLIC,
     SERVICE_REPORTED,
     Kept,
@@ -25,6 +26,10 @@ from shared.settings import Settings
 
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
 """The largest message a topic of ours takes: a page of 100 tags on wide indexes fits well."""
+
+LARGEST_OUTPUT_BYTES: Final = MAX_MESSAGE_BYTES - 64 * 1024
+"""Leaves room for headers: whatever was sent fits into a dead letter. Checked before sending, since a refusal by the
+broker would leave a hole in the producer's sequence."""
 
 BATCH_BYTES: Final = 512 * 1024
 """What a producer sends to a partition at once; the client's default of 16 KiB makes a round trip of every page."""
@@ -68,7 +73,8 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
     Waits for a broker that is still starting.
     Raises SettingsError when none answers, refuses, or has a topic kept or partitioned in another way.
     """
-    wanted = (*CHAIN, CONNECTION_CHANGED, SERVICE_REPORTED, *PUBLIC, *(dead_letter(stage) for stage in stages))
+    own = (dead_letter(stage) for stage in stages)
+    wanted = (*CHAIN, CONNECTION_CHANGED, SERVICE_REPORTED, *PUBLIC, *OF_TRIGGERS, *own)
     created: set[str] = set()
     told = False
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS

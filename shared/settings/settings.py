@@ -1,5 +1,7 @@
 """The settings, each with its unit and meaning; the README's table is held against this file by a test."""
 
+import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import SettingsError
 
 _LEAST_HISTORY_DAYS = 7
+_WEBHOOK = r"https?://[^/\s@?#]+[^\s@#]*"
+_OF_SECRETS = "whsec_"  # as Standard Webhooks writes it
 
 
 class Settings(BaseSettings):
@@ -122,6 +126,41 @@ class Settings(BaseSettings):
         "binary",
         description="How CloudEvents lie on image.events: attributes as headers (binary), or all in the value.",
     )
+    trigger_data: Path | None = Field(
+        None,
+        description="Folder of the trigger service's table, one of its own for each process; made anew from Kafka "
+        "where it is lost. Unset: trigger in the data folder.",
+    )
+    triggers_per_second: float = Field(
+        20.0, gt=0, le=10_000, description="The most scan triggers that one trigger process sends in a second."
+    )
+    webhooks: SecretStr | None = Field(
+        None,
+        description="Where each scan trigger is posted, beside its topic: http[s]:// addresses, separated by commas.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="What these are signed with (HMAC-SHA256): whsec_ and 24 to 64 bytes in base64. Needed with them.",
+    )
+    scanner: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s@?#]+[^\s@?#]*$",
+        description="A scanner adapter (pluggable scanner API) that is asked to scan: its address before /api/v1.",
+    )
+    scanner_authorization: SecretStr | None = Field(
+        None, description="The Authorization header it is shown, as in Bearer …. Unset: none."
+    )
+    scanner_pulls_with: Literal["nothing", "basic"] = Field(
+        "nothing",
+        description="How it signs in at the registries: nothing, or basic: it is given each connection's user name and "
+        "password.",
+    )
+    delivery_attempts: int = Field(
+        8,
+        ge=1,
+        le=100,
+        description="Times a webhook or the scanner is tried, up to a minute apart, before it is given up.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     heartbeat: Path | None = Field(None, description="File a service writes every 5 s, for health checks. Unset: none.")
 
@@ -137,6 +176,17 @@ class Settings(BaseSettings):
                 raise ValueError(f"TALLYMAN_{name.upper()} names {path}, which is not a file")
         if (self.console_tls_certificate is None) != (self.console_tls_key is None):
             raise ValueError("TALLYMAN_CONSOLE_TLS_CERTIFICATE and TALLYMAN_CONSOLE_TLS_KEY go together: set both")
+        for url in self.webhook_urls:
+            if not re.fullmatch(_WEBHOOK, url):
+                raise ValueError(
+                    "TALLYMAN_WEBHOOKS holds an address that is none: each starts with https:// or http:// and holds "
+                    "no blank, no user name and no #"
+                )
+        if self.webhook_urls and self.webhook_key is None:
+            raise ValueError(
+                "TALLYMAN_WEBHOOKS is set and TALLYMAN_WEBHOOK_SECRET is not one to sign with: write whsec_ and behind "
+                "it what `openssl rand -base64 32` prints"
+            )
         if 0 < self.history_days < _LEAST_HISTORY_DAYS:
             raise ValueError(
                 f"TALLYMAN_HISTORY_DAYS is {self.history_days}: running scans are kept there, too; set at least "
@@ -148,6 +198,22 @@ class Settings(BaseSettings):
                 "store; set both, or neither"
             )
         return self
+
+    @property
+    def webhook_urls(self) -> tuple[str, ...]:
+        """Where scan triggers are posted."""
+        told = self.webhooks.get_secret_value() if self.webhooks else ""
+        return tuple(url.strip() for url in told.split(",") if url.strip())
+
+    @property
+    def webhook_key(self) -> bytes | None:
+        """What webhooks are signed with, None where there is no usable secret."""
+        secret = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+        try:
+            key = b64decode(secret.removeprefix(_OF_SECRETS), validate=True)
+        except ValueError:
+            return None
+        return key if secret.startswith(_OF_SECRETS) and 24 <= len(key) <= 64 else None
 
 
 def load_settings(**overrides: object) -> Settings:

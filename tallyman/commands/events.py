@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from shared.errors import PermanentError, SettingsError
 from shared.messages.cloud_events import event_on_kafka
-from shared.messages.image_events import TYPE_PREFIX, EventType
+from shared.messages.image_events import EVENTS, TYPE_PREFIX
 from shared.messages.topics import IMAGE_EVENTS
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
@@ -93,7 +93,7 @@ async def _behind(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
 
 def is_kind(kind: str) -> bool:
     """Return whether there are events of this kind."""
-    return any(is_of({"type": known}, (kind,)) for known in EventType)
+    return any(is_of({"type": known}, (kind,)) for known in EVENTS)
 
 
 def is_of(event: dict[str, Any], kinds: Collection[str]) -> bool:

@@ -50,7 +50,7 @@ async def run(settings: Settings, listen: str | None, load: str | None, *, once:
 
 async def _work(system: System, stop: asyncio.Event, load: str | None, url: str, *, once: bool) -> int:
     """Run the stages, and the load beside them, until stopped or a stage fails."""
-    stages = asyncio.create_task(run_stages(system, stop))
+    stages = asyncio.create_task(run_stages(system, stop, triggers=not once))
     waiting = asyncio.create_task(stop.wait())
     main = asyncio.create_task(_load_and_serve(system, stop, load, url, once=once))
     try:

@@ -9,7 +9,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 CODE: Final = ("shared", "services", "tallyman")
-STAGES: Final = ("lister", "tagger", "manifester", "sink")
+STAGES: Final = ("lister", "tagger", "manifester", "sink", "trigger")
 
 
 @cache

@@ -11,7 +11,7 @@ from shared.messages.codec import REASON_UNREADABLE, decode, encode
 from shared.messages.connection_changed import Connection
 from shared.messages.model import Message
 from shared.messages.scan_progressed import Progress, ScanProgressed
-from shared.messages.topics import CHAIN, CONNECTION_CHANGED
+from shared.messages.topics import CHAIN, CONNECTION_CHANGED, DELIVERY_REQUESTED, TRIGGER_WANTED
 
 EXAMPLES: Final = sorted(Path(__file__).with_name("examples").glob("*.json"))
 """Named `<topic>.json` or `<topic>.<which>.json`."""
@@ -19,6 +19,7 @@ EXAMPLES: Final = sorted(Path(__file__).with_name("examples").glob("*.json"))
 MODELS: Final[dict[str, type[Message]]] = {
     **{topic.name: topic.message for topic in CHAIN},
     CONNECTION_CHANGED.name: Connection,
+    **{topic.name: topic.message for topic in (TRIGGER_WANTED, DELIVERY_REQUESTED)},
 }
 
 every_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -39,3 +39,10 @@ async def fresh_topics(kafka_settings: Settings) -> Settings:
     """The settings of `kafka_settings`, with all topics made."""
     await ensure_topics(kafka_settings, STAGES)
     return kafka_settings
+
+
+@pytest_asyncio.fixture
+async def trigger_settings(kafka_settings: Settings) -> Settings:
+    """The settings of `kafka_settings`, with all topics made, those of the trigger's dead letters, too."""
+    await ensure_topics(kafka_settings, ("trigger", "deliverer"))
+    return kafka_settings.model_copy(update={"triggers_per_second": 1000.0})

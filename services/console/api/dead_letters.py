@@ -18,7 +18,7 @@ router = APIRouter(prefix="/dead-letters", tags=["dead letters"])
 MOST: Final = 1000
 """Newest letters that are looked at; what is older is read from the topic itself."""
 
-Stage = Literal["lister", "tagger", "manifester", "sink"]
+Stage = Literal["lister", "tagger", "manifester", "sink", "trigger", "deliverer"]
 LetterName = Annotated[str, Path(max_length=64, description="stage-partition-offset, as in sink-3-17.")]
 
 

@@ -316,6 +316,23 @@ class LetterWhole(LetterShown):
     traceback: str = Field(description="Of an unexpected error: where it was raised.")
 
 
+class ImageWanted(BaseModel):
+    """Which image is to be scanned."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    digest: str = Field(description="Of an image or an index.", pattern=r"^sha256:[0-9a-f]{64}$")
+
+
+class TriggerAsked(BaseModel):
+    """A scan trigger that was asked for."""
+
+    id: str = Field(description="The trigger's id, as scan.triggers will tell it.")
+    digest: str
+    platform: str = Field(description="os/architecture[/variant].")
+    reference: str = Field(description="How to pull it, by digest.")
+
+
 class LetterReplayed(BaseModel):
     """How a replay went."""
 

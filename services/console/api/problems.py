@@ -29,6 +29,7 @@ _STATUS: Final[Mapping[str, int]] = {
     "no_such_connection": 404,
     "no_such_scan": 404,
     "no_such_image": 404,
+    "image_not_served": 404,
     "no_such_token": 404,
     "no_such_letter": 404,
     "no_such_schema": 404,

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shared.errors import PermanentError
 from shared.oci.digest import Digest
 from shared.store.store import Store
 
 Row = dict[str, Any]
+
+_HERE: Final = "registry = {registry:String} AND repository = {repository:String}"
 
 
 class NoSuchImage(PermanentError):  # says what has happened
@@ -37,9 +39,8 @@ async def image_told(
 ) -> ImageTold:
     """Return all that is known of an image.  registries: those that are connected. Raises NoSuchImage."""
     place = {"registry": registry, "repository": repository, "digest": digest.hex}
-    here = "registry = {registry:String} AND repository = {repository:String}"
     rows = await store.query(
-        f"SELECT *, lower(hex(digest)) AS hex_digest FROM images FINAL WHERE {here} "
+        f"SELECT *, lower(hex(digest)) AS hex_digest FROM images FINAL WHERE {_HERE} "
         "AND digest = toFixedString(unhex({digest:String}), 32)",
         place,
     )
@@ -47,20 +48,22 @@ async def image_told(
         raise NoSuchImage(repository, digest)
     return ImageTold(
         rows[0],
-        await _tags(store, here, place),
-        await _moves(store, here, place),
-        await _siblings(store, here, place),
+        await tags_reaching(store, registry, repository, digest),
+        await _moves(store, place),
+        await _siblings(store, place),
         await _elsewhere(store, place, registries),
     )
 
 
-async def _tags(store: Store, here: str, place: Row) -> list[str]:
+async def tags_reaching(store: Store, registry: str, repository: str, digest: Digest) -> list[str]:
+    """Return the tags that reach an image now, straight or through an index; the first 500."""
+    place = {"registry": registry, "repository": repository, "digest": digest.hex}
     rows = await store.query(
         f"""
         WITH toFixedString(unhex({{digest:String}}), 32) AS wanted
         SELECT DISTINCT tag FROM tags FINAL
-        WHERE {here} AND present AND (digest = wanted OR digest IN (
-            SELECT `index` FROM index_children FINAL WHERE {here} AND present AND child = wanted
+        WHERE {_HERE} AND present AND (digest = wanted OR digest IN (
+            SELECT `index` FROM index_children FINAL WHERE {_HERE} AND present AND child = wanted
         ))
         ORDER BY tag LIMIT 500
         """,
@@ -69,29 +72,29 @@ async def _tags(store: Store, here: str, place: Row) -> list[str]:
     return [row["tag"] for row in rows]
 
 
-async def _moves(store: Store, here: str, place: Row) -> list[Row]:
+async def _moves(store: Store, place: Row) -> list[Row]:
     return await store.query(
         f"""
         WITH toFixedString(unhex({{digest:String}}), 32) AS wanted,
-            (SELECT groupArray(`index`) FROM index_children FINAL WHERE {here} AND child = wanted) AS indexes
+            (SELECT groupArray(`index`) FROM index_children FINAL WHERE {_HERE} AND child = wanted) AS indexes
         SELECT tag, moved_at, (digest = wanted OR has(indexes, digest)) AS came
         FROM tag_history FINAL
-        WHERE {here} AND (digest = wanted OR previous = wanted OR has(indexes, digest) OR has(indexes, previous))
+        WHERE {_HERE} AND (digest = wanted OR previous = wanted OR has(indexes, digest) OR has(indexes, previous))
         ORDER BY moved_at DESC, tag LIMIT 100
         """,
         place,
     )
 
 
-async def _siblings(store: Store, here: str, place: Row) -> list[Row]:
+async def _siblings(store: Store, place: Row) -> list[Row]:
     return await store.query(
         f"""
         WITH toFixedString(unhex({{digest:String}}), 32) AS wanted
         SELECT lower(hex(`index`)) AS index_digest, lower(hex(child)) AS child_digest, os, architecture, variant,
             os_version
         FROM index_children FINAL
-        WHERE {here} AND present AND `index` IN (
-            SELECT `index` FROM index_children FINAL WHERE {here} AND present AND child = wanted
+        WHERE {_HERE} AND present AND `index` IN (
+            SELECT `index` FROM index_children FINAL WHERE {_HERE} AND present AND child = wanted
         )
         ORDER BY index_digest, os, architecture, variant LIMIT 200
         """,

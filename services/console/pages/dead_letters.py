@@ -18,7 +18,7 @@ from services.console.letters import stages_named
 from services.console.pages.rendering import page
 from shared.errors import TallymanError
 from shared.messages.connection_notes import LetterState
-from shared.messages.topics import STAGES
+from shared.messages.topics import WITH_DEAD_LETTERS
 
 router = APIRouter(prefix="/dead-letters")
 
@@ -41,7 +41,7 @@ async def list_letters(
         letters=[letter_shown(one) for one in found[:_ROWS]],
         more=max(0, len(found) - _ROWS),
         chosen={"stage": stage, "state": state},
-        stages=STAGES,
+        stages=WITH_DEAD_LETTERS,
         states=[one.value for one in LetterState],
     )
 

@@ -13,6 +13,7 @@ from services.console.inventory.images import ImageFilter, ImageSort, count_imag
 from services.console.inventory.numbers import numbers
 from services.console.pages.rendering import page
 from services.console.shown import connected, image_shown, reference
+from shared.errors import TallymanError
 from shared.oci.digest import Digest
 
 router = APIRouter(prefix="/images")
@@ -92,3 +93,14 @@ async def show(
         told=told,
         elsewhere=[(known[row["registry"]], row) for row in told.elsewhere],
     )
+
+
+@router.post("/{connection}/{digest}/trigger")
+async def trigger(request: Request, office: TheOffice, connection: TheConnection, digest: str) -> Response:
+    """Send a scan trigger for the image once more."""
+    try:
+        await office.triggers.ask(office.now, Digest(digest))
+    except TallymanError as error:
+        return page(request, "part_notice.html", told=str(error), tone="bad")
+    told = "A scan trigger is on its way, for whoever follows scan.triggers."
+    return page(request, "part_notice.html", told=told, tone="good")

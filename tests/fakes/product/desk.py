@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.support.web import serving as web_serving
+
 UNKNOWN = 599
 KIND = web.RequestKey("kind", str)
 """Where a handler notes the kind of its request: `request[KIND] = "tags"`."""
@@ -90,14 +92,7 @@ async def _refuse(request: web.Request) -> web.Response:
 @asynccontextmanager
 async def serving(desk: Desk, routes: Iterable[web.RouteDef]) -> AsyncIterator[str]:
     """Serve these routes on loopback; yield `http://127.0.0.1:PORT`. At the end no unknown path may have been asked."""
-    application = web.Application(middlewares=[desk.count])
-    application.add_routes([*routes, web.route("*", "/{path:.*}", _refuse)])
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with web_serving([*routes, web.route("*", "/{path:.*}", _refuse)], desk.count) as address:
+        yield address
         unknown = [asked for asked in desk.asked if asked.kind == "unknown"]
         assert not unknown, f"asked what the product does not know: {unknown[:3]}"
-    finally:
-        await runner.cleanup()

@@ -7,10 +7,11 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from shared.messages.topics import CONNECTION_CHANGED, TAGS_FOUND, dead_letter
+from shared.messages.topics import CONNECTION_CHANGED, DELIVERY_REQUESTED, IMAGE_EVENTS, TAGS_FOUND, dead_letter
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
 from tests.integration.console.conftest import Console
+from tests.support.worker import records_of
 
 _SECONDS = 30
 
@@ -115,3 +116,22 @@ async def test_a_reader_may_look_and_not_touch(console: Console, api: httpx.Asyn
         assert (await reader.get(f"/api/v1/dead-letters/{letter['name']}")).status_code == 200
         for what in ("replay", "drop"):
             assert (await reader.post(f"/api/v1/dead-letters/{letter['name']}/{what}")).status_code == 403
+
+
+async def test_an_event_that_the_trigger_gave_up_is_not_sent_to_everybody_again_but_a_delivery_is(
+    console: Console, api: httpx.AsyncClient
+) -> None:
+    settings = console.system.settings
+    places = {"trigger": IMAGE_EVENTS, "deliverer": DELIVERY_REQUESTED}
+    async with AIOKafkaProducer(**client_options(settings)) as producer:
+        for stage, source in places.items():
+            headers = [("topic", topic_name(settings, source).encode()), ("partition", b"0"), ("offset", b"5")]
+            name = topic_name(settings, dead_letter(stage))
+            await producer.send_and_wait(name, b"of " + stage.encode(), b"key", 0, headers=headers)
+    (of_event,) = await letters(api, b"of trigger", stage="trigger")
+    refused = await api.post(f"/dead-letters/{of_event['name']}/replay")
+    assert refused.status_code == 409
+    assert "is public, and everybody would be told again" in refused.json()["detail"]
+    (of_delivery,) = await letters(api, b"of deliverer", stage="deliverer")
+    assert (await api.post(f"/dead-letters/{of_delivery['name']}/replay")).json() == {"sent": True}
+    assert b"of deliverer" in [record.value for record in await records_of(settings, DELIVERY_REQUESTED)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -14,10 +15,14 @@ from shared.settings import Settings
 from shared.store import Store
 from shared.store.statements import split
 from tests.integration.sink.working import Estate, data, header, listening, put, sink
+from tests.integration.trigger.working import Connections as Triggering
+from tests.integration.trigger.working import event, image, tell, trigger
 from tests.support.clickhouse import ClickHouse
 
 EXAMPLES: Final = Path(__file__).parents[3] / "examples" / "consumers"
 _SECONDS: Final = 60
+SPINNER: Final = re.compile("\x08|\x1b\\[\\?25[hl]")
+"""What Faust writes of its own before the first line."""
 
 
 @pytest.fixture
@@ -74,6 +79,20 @@ async def test_a_consumer_sees_each_discovered_image_and_nothing_else(
     assert len(expected) == 5
     async with running(fresh_topics, *command) as stream:
         assert await lines(stream, 5) == expected
+
+
+async def test_a_faust_consumer_starts_a_scan_for_each_trigger(
+    trigger_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with trigger(trigger_settings, Triggering().add("registry01")) as at_work:
+        await tell(trigger_settings, *(event(image(number)) for number in range(3)))
+        triggers = await at_work.triggers(3)
+    expected = sorted(f"{told['id']} {told['data']['reference']} linux/amd64" for told in triggers)
+    monkeypatch.setenv("FAUST_DATADIR", str(tmp_path))
+    command = (sys.executable, str(EXAMPLES / "scans.py"), "--quiet", "worker", "--without-web")
+    async with running(trigger_settings, *command) as stream:
+        told = await lines(stream, 3)
+    assert sorted(SPINNER.sub("", line) for line in told) == expected
 
 
 async def test_clickhouse_takes_the_events_by_its_own_kafka_engine(

@@ -11,6 +11,7 @@ from shared.messages.topics import (
     CHAIN,
     CONNECTION_CHANGED,
     IMAGE_EVENTS,
+    OF_TRIGGERS,
     PUBLIC,
     SCAN_REQUESTED,
     SERVICE_REPORTED,
@@ -40,7 +41,7 @@ async def test_missing_topics_are_created_and_named(kafka_settings: Settings) ->
     assert created == {
         *(topic.name for topic in CHAIN),
         CONNECTION_CHANGED.name,
-        *(topic.name for topic in PUBLIC),
+        *(topic.name for topic in (*PUBLIC, *OF_TRIGGERS)),
         SERVICE_REPORTED.name,
         "lister.dead-letter",
         "tagger.dead-letter",
@@ -56,11 +57,15 @@ async def test_a_second_start_creates_nothing_but_what_it_needs_more(kafka_setti
 async def test_of_two_processes_that_start_together_each_topic_is_created_by_one(kafka_settings: Settings) -> None:
     one, other = await asyncio.gather(*(ensure_topics(kafka_settings, STAGES) for _ in range(2)))
     assert one & other == frozenset()
-    assert len(one | other) == len(CHAIN) + len((CONNECTION_CHANGED, *PUBLIC, SERVICE_REPORTED)) + len(STAGES)
+    assert len(one | other) == len(CHAIN) + len((CONNECTION_CHANGED, *PUBLIC, *OF_TRIGGERS, SERVICE_REPORTED)) + len(
+        STAGES
+    )
 
 
 async def test_topics_have_the_partitions_and_the_policy_of_the_design(fresh_topics: Settings) -> None:
-    names = {topic: topic_name(fresh_topics, topic) for topic in (SCAN_REQUESTED, CONNECTION_CHANGED, *PUBLIC)}
+    names = {
+        topic: topic_name(fresh_topics, topic) for topic in (SCAN_REQUESTED, CONNECTION_CHANGED, *PUBLIC, *OF_TRIGGERS)
+    }
     admin = AIOKafkaAdminClient(**client_options(fresh_topics))
     await admin.start()
     try:
@@ -75,12 +80,13 @@ async def test_topics_have_the_partitions_and_the_policy_of_the_design(fresh_top
     assert {topic: described[name] for topic, name in names.items()} == {
         SCAN_REQUESTED: PARTITIONS,
         CONNECTION_CHANGED: 1,
-        **dict.fromkeys(PUBLIC, PARTITIONS),
+        **dict.fromkeys((*PUBLIC, *OF_TRIGGERS), PARTITIONS),
     }
     assert kept[names[SCAN_REQUESTED]]["cleanup.policy"] == "delete"
     assert kept[names[CONNECTION_CHANGED]]["cleanup.policy"] == "compact"
     assert kept[names[IMAGE_EVENTS]]["retention.ms"] == "-1"
-    assert [kept[names[topic]]["cleanup.policy"] for topic in PUBLIC] == ["delete", "compact", "compact"]
+    assert [kept[names[topic]]["cleanup.policy"] for topic in PUBLIC] == ["delete", "compact", "compact", "delete"]
+    assert [kept[names[topic]]["cleanup.policy"] for topic in OF_TRIGGERS] == ["delete", "delete", "compact"]
 
 
 @pytest.mark.parametrize("partitions", [PARTITIONS - 1, PARTITIONS + 1])

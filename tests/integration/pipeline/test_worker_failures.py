@@ -10,8 +10,8 @@ import pytest
 from shared.errors import PermanentError, TransientError
 from shared.messages.codec import encode
 from shared.messages.repository_found import RepositoryFound
-from shared.pipeline.outputs import LARGEST_OUTPUT_BYTES
 from shared.pipeline.stage import StageStats, StageStopped
+from shared.pipeline.topics import LARGEST_OUTPUT_BYTES
 from shared.pipeline.worker import run_stage
 from shared.settings import Settings
 from tests.support.worker import (

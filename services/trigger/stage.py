@@ -1,0 +1,131 @@
+"""The trigger on Faust: two agents, and a table that a changelog keeps.
+
+`gather` re-keys image events by digest, since a table follows its source's partitions; `trigger` keeps the table.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import faust
+from aiolimiter import AsyncLimiter
+from yarl import URL
+
+from services.trigger.agents import Agents
+from services.trigger.committed import CommittedTransport
+from services.trigger.guard import NAME
+from services.trigger.rules import Gathering, KnowsConnections, Send, Triggered, Triggering
+from shared.messages.image_events import EventsMode
+from shared.messages.topics import (
+    IMAGE_EVENTS,
+    TRIGGER_WANTED,
+)
+from shared.observability.logs import Log
+from shared.pipeline.kafka import client_options
+from shared.pipeline.stage import PACE, Pace
+from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name
+from shared.settings import Settings
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the agents' rules are given; tests put themselves in between."""
+
+    send: Send
+    triggered: Triggered
+
+
+async def run_agents(
+    settings: Settings,
+    connections: KnowsConnections,
+    receivers: tuple[str, ...],
+    stop: asyncio.Event,
+    *,
+    between: Callable[[Ports], Ports] = lambda ports: ports,
+    pace: Pace = PACE,
+) -> None:
+    """Work image events until `stop`.
+
+    receivers: who is handed each trigger.  between: changes what the rules are given.
+    Raises what ends the service: the process has to end, and what is not acknowledged comes again.
+    """
+    failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def fail(error: Exception) -> None:
+        if not failed.done():
+            failed.set_exception(error)
+
+    app = _app(settings, pace)
+    agents = Agents(app, settings, fail)
+    ports = between(Ports(agents.send, agents.triggered))
+    gathering = Gathering(connections, ports.send)
+    # One at a time, evenly: a limiter of many a second lets twice as many through in some seconds.
+    limiter = AsyncLimiter(1, 1 / settings.triggers_per_second)
+    triggering = Triggering(ports.triggered, ports.send, limiter, receivers, EventsMode(settings.events_mode))
+    agents.add("gather", IMAGE_EVENTS, gathering.work)
+    agents.add("trigger", TRIGGER_WANTED, triggering.work)
+    app.finalize()
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    crashing = asyncio.create_task(app._crashed.wait(), name="crash")
+    try:
+        starting = asyncio.create_task(app.start(), name="start")
+        await asyncio.wait((starting, stopping, crashing, failed), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            Log(NAME).info("trigger started")
+        await asyncio.wait((stopping, crashing, failed), return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+        if crashing.done():
+            raise app.crash_reason or RuntimeError("Faust has stopped without a reason.")
+    finally:
+        for task in (stopping, crashing):
+            task.cancel()
+        await app.stop()
+
+
+def data_folder(settings: Settings) -> Path:
+    """Return where the table lies on disk."""
+    return settings.trigger_data or settings.data / "trigger"
+
+
+def _app(settings: Settings, pace: Pace) -> faust.App:
+    options = client_options(settings)
+    servers = [URL(f"kafka://{server}") for server in str(options["bootstrap_servers"]).split(",")]
+    app = faust.App(
+        group_name(settings, NAME),
+        broker=servers,
+        broker_credentials=_credentials(settings, options.get("ssl_context")),
+        datadir=data_folder(settings),
+        store="rocksdb://",
+        autodiscover=False,
+        web_enabled=False,
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_allow_declare=False,  # topics are made and checked before
+        topic_disable_leader=True,
+        processing_guarantee="at_least_once",  # its exactly_once loses output
+        producer_acks=-1,
+        producer_max_request_size=MAX_MESSAGE_BYTES,
+        consumer_auto_offset_reset="earliest",
+        stream_recovery_delay=0,
+        stream_wait_empty=False,  # what is not acknowledged is meant to come again; it would wait for ever
+        broker_session_timeout=pace.session,
+        broker_heartbeat_interval=pace.session / 4,
+        broker_commit_interval=pace.commit,
+    )
+    app.transport = CommittedTransport(servers, app, app.loop)
+    return app
+
+
+def _credentials(settings: Settings, context: ssl.SSLContext | None) -> faust.types.auth.CredentialsT | None:
+    if settings.kafka_security.startswith("SASL") and settings.kafka_password is not None:
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=settings.kafka_password.get_secret_value(),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context=context) if context is not None else None

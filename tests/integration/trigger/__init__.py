@@ -1,0 +1,1 @@
+"""The trigger service on a real broker."""
