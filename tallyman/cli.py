@@ -177,15 +177,18 @@ def scans(registry: Registry = None, form: Form = Format.TABLE, data: Data = Non
     _finish(command.show(_settings(data), "scans", form, ("started_at DESC",), registry))
 
 
+EventForm = Annotated[Format, typer.Option("--format", help="table or jsonl.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Show those that come from now on, until Ctrl-C.")]
+FromBeginning = Annotated[
+    bool, typer.Option("--from-beginning", help="With --follow: those that were told before first.")
+]
+
+
 @app.command()
 def events(
-    form: Annotated[Format, typer.Option("--format", help="table or jsonl.")] = Format.TABLE,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Show events as they come from now on, until Ctrl-C.")
-    ] = False,
-    from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="With --follow: those that were told before first.")
-    ] = False,
+    form: EventForm = Format.TABLE,
+    follow: Follow = False,
+    from_beginning: FromBeginning = False,
     kinds: Annotated[
         list[str] | None,
         typer.Option(
@@ -379,6 +382,20 @@ def status(data: Data = None, as_json: Json = False) -> None:
     from tallyman.commands import scan as command
 
     _finish(command.status(_settings(data), as_json=as_json))
+
+
+@app.command()
+def triggers(
+    form: EventForm = Format.TABLE, follow: Follow = False, from_beginning: FromBeginning = False, data: Data = None
+) -> None:
+    """Show the scan triggers that were sent, or with --follow those that come."""
+    from shared.messages.topics import SCAN_TRIGGERS
+    from tallyman.commands import events as command
+
+    if form is Format.CSV:
+        raise typer.BadParameter("triggers are printed as table or jsonl", param_hint="--format")
+    settings = _settings(data)
+    _finish(command.events(settings, form, (), follow=follow, from_beginning=from_beginning, topic=SCAN_TRIGGERS))
 
 
 @app.command()

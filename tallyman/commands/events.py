@@ -1,4 +1,4 @@
-"""`tallyman events`: the public topic, read committed."""
+"""`tallyman events` and `tallyman triggers`: the public topics, read committed."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from shared.errors import PermanentError, SettingsError
 from shared.messages.cloud_events import event_on_kafka
 from shared.messages.image_events import EVENTS, TYPE_PREFIX
-from shared.messages.topics import IMAGE_EVENTS
+from shared.messages.topics import IMAGE_EVENTS, TopicName
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
 from shared.settings import Settings
@@ -25,15 +25,21 @@ _POLL_MS: Final = 500
 
 
 async def events(
-    settings: Settings, form: Format, kinds: Collection[str], *, follow: bool, from_beginning: bool
+    settings: Settings,
+    form: Format,
+    kinds: Collection[str],
+    *,
+    follow: bool,
+    from_beginning: bool,
+    topic: TopicName = IMAGE_EVENTS,
 ) -> int:
-    """Print the events, oldest first within each image, and return 0.
+    """Print the topic's events, oldest first within each image, and return 0.
 
     kinds: only these, as in `tag.moved` or `tag`; none = all.  follow: go on until stopped, from now on unless
     `from_beginning`.
     """
     async with _kafka(settings) as ready:
-        async for record in _records(ready, follow=follow, from_beginning=from_beginning or not follow):
+        async for record in _records(ready, topic, follow=follow, from_beginning=from_beginning or not follow):
             try:
                 event = event_on_kafka(record.headers, record.value)
             except PermanentError as error:
@@ -61,7 +67,9 @@ async def _kafka(settings: Settings) -> AsyncIterator[Settings]:
         yield ready
 
 
-async def _records(settings: Settings, *, follow: bool, from_beginning: bool) -> AsyncIterator[ConsumerRecord]:
+async def _records(
+    settings: Settings, topic: TopicName, *, follow: bool, from_beginning: bool
+) -> AsyncIterator[ConsumerRecord]:
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         isolation_level="read_committed",
@@ -70,7 +78,7 @@ async def _records(settings: Settings, *, follow: bool, from_beginning: bool) ->
     )
     try:
         await consumer.start()
-        name = topic_name(settings, IMAGE_EVENTS)
+        name = topic_name(settings, topic)
         sources = [TopicPartition(name, number) for number in range(settings.partitions)]
         consumer.assign(sources)
         ends = await consumer.end_offsets(sources)

@@ -1,6 +1,7 @@
 """Public events: CloudEvents in Kafka's binary mode, with ids that a replay repeats."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -248,3 +249,25 @@ def test_a_tag_of_an_index_tells_the_images_it_reaches_and_one_of_a_chart_none()
     assert (IMAGE_STATE.name, f"team/app@{digest('pair')}") not in states(decision)
     chart = decided(NOTHING, seen(1, {"1": "chart"}, manifests=[manifest("chart", "artifact")]))
     assert data(by_type(chart)["tag.created"])["images"] == []
+
+
+def test_a_first_load_ranks_images_by_how_new_their_tags_are_and_nothing_else_ranks_them() -> None:
+    old, new = (BEGINNING + timedelta(days=days) for days in (1, 2))
+    index = manifest("index", "index", children=("amd64", "arm64"))
+    facts = [
+        manifest("old", created=old),
+        manifest("untold"),
+        index,
+        manifest("amd64", created=new),
+        manifest("arm64", created=old),
+    ]
+    tags = {"1": "old", "2": "untold", "3": "index", "again": "old"}
+    decision = decided(NOTHING, seen(1, tags, manifests=facts))
+    ranks = {told["digest"]: told["snapshot_rank"] for told in _images(decision.model_copy(update={"snapshot": True}))}
+    assert ranks == {digest("amd64"): 1, digest("arm64"): 1, digest("old"): 2, digest("untold"): 4}
+    assert {told["snapshot_rank"] for told in _images(decision)} == {None}
+
+
+def _images(decision: Decision) -> list[dict[str, Any]]:
+    told = [data(event) for event in events_of(decision)]
+    return [one for one in told if "snapshot_rank" in one]
