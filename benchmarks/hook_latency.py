@@ -1,6 +1,8 @@
 """How long it takes from a push to its event on Kafka, with a real registry that sends its notifications.
 
-python -m benchmarks.hook_latency [PUSHES]     all in this process, embedded; no load runs meanwhile
+python -m benchmarks.hook_latency [PUSHES]     all in this process, embedded
+
+Measured twice: while nothing else is read, and while a full load of the registry runs.
 """
 
 import asyncio
@@ -19,26 +21,33 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from services.console.office import Office
 from services.console.registries import Draft
 from services.console.service import console_served, office_of
+from services.scan_requests import Wanted
 from shared.messages.cloud_events import event_on_kafka
 from shared.messages.topics import IMAGE_EVENTS
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
 from tallyman.system import open_system, run_stages
-from tests.support.generator import generate
+from tests.support.generator import Estate, generate
 from tests.support.generator_push import push_tag
-from tests.support.registry import running_registry
+from tests.support.generator_storage import Storage
+from tests.support.registry import Registry, running_registry
 
 _PUSHES: Final = 100
 _HOOKS: Final = 300
+_LOAD_REPOSITORIES: Final = 400
+_LOAD_RPS: Final = 50
+"""The load is slow enough to last while pushes come."""
 _REPOSITORY: Final = "team/pushed"
 
 
 async def main(pushes: int) -> None:
     with TemporaryDirectory(prefix="tallyman-bench-") as folder:
-        told, answered = await _measured(Path(folder), pushes)
+        told, during, answered = await _measured(Path(folder), pushes)
     print(f"{pushes} pushes, one after another: from the push's answer to image.discovered on Kafka, read committed")
     _print_times(told)
+    print(f"{len(during)} pushes while a full load of the registry ran, at {_LOAD_RPS} requests a second")
+    _print_times(during)
     print(f"{_HOOKS} hooks, one after another: until each is answered")
     _print_times(answered)
 
@@ -62,7 +71,7 @@ async def _answered(url: str, secret: str) -> list[float]:
     return seconds
 
 
-async def _measured(folder: Path, pushes: int) -> tuple[list[float], list[float]]:
+async def _measured(folder: Path, pushes: int) -> tuple[list[float], list[float], list[float]]:
     settings = Settings().model_copy(update={"data": folder / "data", "console": "127.0.0.1:0"})
     async with _running(settings) as (office, url):
         connection = await office.registries.create(Draft({"name": "pushed", "host": "http://127.0.0.1:9"}))
@@ -70,20 +79,40 @@ async def _measured(folder: Path, pushes: int) -> tuple[list[float], list[float]
         hook = (f"{url}hooks/pushed", secret.get_secret_value())
         with running_registry(folder / "registry", hook=hook) as registry:
             await office.registries.edit(connection.registry, 1, Draft({"host": registry.url}))
-            estate = generate(seed=1, repositories=2, tags=2)
+            estate = generate(seed=1, repositories=_LOAD_REPOSITORIES, tags=_LOAD_REPOSITORIES)
+            Storage(registry.storage).write(estate)
             estate.repositories[_REPOSITORY] = {}
-            seconds = []
-            async with _listening(office.settings) as events:
-                for number in range(pushes):
-                    digest = estate.new_image(_REPOSITORY)
-                    estate.repositories[_REPOSITORY][f"t{number}"] = digest
-                    await push_tag(estate, registry, _REPOSITORY, f"t{number}")
-                    begun = time.monotonic()
-                    async for event in events:
-                        if event["data"].get("digest") == digest:
-                            break
-                    seconds.append(time.monotonic() - begun)
-            return seconds, await _answered(*hook)
+            alone = [await _pushed(office, estate, registry, f"t{number}") for number in range(pushes)]
+            answered = await _answered(*hook)
+            revision = office.registries.find("pushed").revision
+            await office.registries.edit(connection.registry, revision, Draft({"max_rps": _LOAD_RPS}))
+            during = await _pushed_during_a_load(office, estate, registry, connection.registry)
+            return alone, during, answered
+
+
+async def _pushed_during_a_load(office: Office, estate: Estate, registry: Registry, of: str) -> list[float]:
+    """Return how long each push took that was told before the load had ended."""
+    connection = office.registries.find(of)
+    asked = await office.registries.scan(connection, Wanted(of))
+    seconds: list[float] = []
+    while True:
+        took = await _pushed(office, estate, registry, f"during{len(seconds)}")
+        if all(running.scan != asked.scan for running in await office.store.running_scans(of)):
+            return seconds
+        seconds.append(took)
+
+
+async def _pushed(office: Office, estate: Estate, registry: Registry, tag: str) -> float:
+    """Push a new image; return the seconds until its event is on Kafka."""
+    digest = estate.new_image(_REPOSITORY)
+    estate.repositories[_REPOSITORY][tag] = digest
+    async with _listening(office.settings) as events:
+        await push_tag(estate, registry, _REPOSITORY, tag)
+        begun = time.monotonic()
+        async for event in events:
+            if event["data"].get("digest") == digest:
+                break
+        return time.monotonic() - begun
 
 
 @asynccontextmanager

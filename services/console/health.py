@@ -1,5 +1,8 @@
 """Whether the process lives, whether it can work, and its numbers, for whoever watches it. Open to all."""
 
+from statistics import median
+from typing import Final
+
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -9,6 +12,8 @@ from services.console.office import Office
 from services.sweeps import SWEEPS_READ, stretch
 from shared.errors import TallymanError
 from shared.messages.connection_notes import HookSecretSet
+
+_WAITS_READ: Final = 100
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,7 +45,7 @@ async def metrics(office: TheOffice) -> Response:
 
 
 async def _tell_drift(office: Office, numbers: CollectorRegistry) -> None:
-    """Tell, of registries with webhooks, what their last load found that no hook had told; nothing without a store."""
+    """Tell, of registries with webhooks, how complete these are, and how long they wait; nothing without a store."""
     drift = Gauge(
         "tallyman_hook_drift",
         "Moves of tags that the last full load found and no webhook had told.",
@@ -53,13 +58,23 @@ async def _tell_drift(office: Office, numbers: CollectorRegistry) -> None:
         ["registry"],
         registry=numbers,
     )
+    waits = Gauge(
+        "tallyman_hook_wait_seconds",
+        "Of the last reads that webhooks led to: from being taken to its end. A full load meanwhile makes it longer.",
+        ["registry", "of"],
+        registry=numbers,
+    )
     for connection, _ in office.now.present():
         if office.now.note(HookSecretSet, connection.registry) is None:
             continue
         try:
             sweeps = await office.store.sweeps(connection.registry, SWEEPS_READ)
+            waited = await office.store.hook_waits(connection.registry, _WAITS_READ)
         except TallymanError:
             return
+        if waited:
+            waits.labels(connection.name, "median").set(median(waited))
+            waits.labels(connection.name, "longest").set(max(waited))
         drift.labels(connection.name).set(sweeps[0].changes if sweeps else 0)
         apart.labels(connection.name).set(stretch(sweeps))
 

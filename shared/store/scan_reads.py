@@ -176,3 +176,19 @@ async def is_scan_known(engine: Engine, registry: str, scan: int) -> bool:
         {"registry": registry, "scan": scan},
     )
     return bool(found.rows[0][0])
+
+
+async def hook_waits(engine: Engine, registry: str, most: int) -> list[float]:
+    """Return how long the last reads that webhooks led to took, from taken to ended, seconds, the newest first."""
+    answer = await engine.query(
+        """
+        SELECT dateDiff('millisecond', minIf(at, state = 'started'), maxIf(at, state = 'ended')) / 1000
+        FROM scan_units FINAL
+        WHERE registry = {registry:String} AND repository = '' AND state IN ('started', 'ended')
+        GROUP BY scan
+        HAVING countIf(state = 'started' AND reason = 'webhook') > 0 AND countIf(state = 'ended') > 0
+        ORDER BY scan DESC LIMIT {most:UInt32}
+        """,
+        {"registry": registry, "most": most},
+    )
+    return [float(seconds) for (seconds,) in answer.rows]

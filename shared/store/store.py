@@ -104,6 +104,10 @@ class Store:
         """Return the registry's last full loads that have ended, the newest first."""
         return await scan_reads.sweeps(self._engine, registry, most)
 
+    async def hook_waits(self, registry: str, most: int) -> list[float]:
+        """Return how long the last reads that webhooks led to took, seconds, the newest first."""
+        return await scan_reads.hook_waits(self._engine, registry, most)
+
     async def first_load(self, registry: str) -> int | None:
         """Return the number of the registry's first full scan that ended with something read, None where none has."""
         return await scan_reads.first_load(self._engine, registry)

@@ -1,5 +1,7 @@
 """What need not be asked again, and what numbers and ends scans."""
 
+from datetime import timedelta
+
 from shared.store import Store
 from shared.store.known import Place
 from shared.store.rows import ForgottenRow, ScanUnitRow
@@ -111,6 +113,24 @@ async def test_full_loads_are_told_with_what_they_found_and_the_hooks_before_the
     ]
     assert [sweep.scan for sweep in await store.sweeps(rows.registry, 1)] == [8]
     assert await store.sweeps("nowhere00", 5) == []
+
+
+async def test_the_reads_that_hooks_led_to_are_told_with_how_long_each_took(store: Store, rows: Rows) -> None:
+    def read(scan: int, reason: str, seconds: float | None) -> list[ScanUnitRow]:
+        started = rows.unit("started", scan=scan, kind="tag", reason=reason)
+        if seconds is None:
+            return [started]
+        return [
+            started,
+            rows.unit("ended", scan=scan, kind="tag", reason="complete", at=NOW + timedelta(seconds=seconds)),
+        ]
+
+    await store.insert(
+        [*read(2, "webhook", 0.5), *read(3, "manual", 9), *read(4, "webhook", 2), *read(5, "webhook", None)]
+    )
+    assert await store.hook_waits(rows.registry, 5) == [2.0, 0.5]
+    assert await store.hook_waits(rows.registry, 1) == [2.0]
+    assert await store.hook_waits("nowhere00", 5) == []
 
 
 async def test_a_registrys_place_outlives_its_connection(store: Store, rows: Rows) -> None:
