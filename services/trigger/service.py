@@ -8,7 +8,8 @@ from typing import Final
 
 import httpx
 
-from services.trigger.receivers.scanner import Credentials, DecryptsPasswords, ScannerAdapter
+from services.access import DecryptsPasswords
+from services.trigger.receivers.scanner import Credentials, ScannerAdapter
 from services.trigger.receivers.stage import Receiver, deliverer_stage
 from services.trigger.receivers.webhook import Webhook
 from services.trigger.rules import KnowsConnections

@@ -7,7 +7,6 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import faust
 from aiolimiter import AsyncLimiter
@@ -86,19 +85,16 @@ async def run_agents(
         await app.stop()
 
 
-def data_folder(settings: Settings) -> Path:
-    """Return where the table lies on disk."""
-    return settings.trigger_data or settings.data / "trigger"
-
-
 def _app(settings: Settings, pace: Pace) -> faust.App:
     options = client_options(settings)
+    folder = settings.trigger_data or settings.data / "trigger"
+    folder.mkdir(parents=True, exist_ok=True)  # Faust makes only the last of its parts
     servers = [URL(f"kafka://{server}") for server in str(options["bootstrap_servers"]).split(",")]
     app = faust.App(
         group_name(settings, NAME),
         broker=servers,
         broker_credentials=_credentials(settings, options.get("ssl_context")),
-        datadir=data_folder(settings),
+        datadir=folder,
         store="rocksdb://",
         autodiscover=False,
         web_enabled=False,

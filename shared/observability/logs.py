@@ -6,6 +6,7 @@ from typing import Any, Final
 
 _QUIET: Final = (
     *("aiokafka", "asyncio", "clickhouse_connect", "faust", "httpcore", "httpx", "jgo", "kafka", "mode"),
+    "services",  # as Faust names its logs of classes that we derive from its own
     *("uvicorn", "uvicorn.error", "uvicorn.asgi", "websockets", "websockets.server"),
     "urllib3.connectionpool",  # by its full name: clickhouse_connect sets the level of urllib3 when it is imported
 )

@@ -22,6 +22,8 @@ from tests.e2e.service_processes import stopped
 from tests.support.clickhouse import ClickHouse, free_port, start_server
 
 PARTITIONS: Final = 8
+TRIGGER: Final = "trigger"
+SERVICES: Final = (*STAGES, TRIGGER)
 _RESTART_SECONDS: Final = 0.3
 
 
@@ -54,7 +56,7 @@ class ClickHouseServer:
 
 @dataclass
 class Cluster:
-    """A running installation.  restarts: how often a service was started again."""
+    """A running installation.  restarts: how often a service was started again.  started: processes so far."""
 
     settings: Settings
     environment: Mapping[str, str]
@@ -64,6 +66,7 @@ class Cluster:
     running: dict[str, Process] = field(default_factory=dict)
     keepers: list[asyncio.Task[None]] = field(default_factory=list)
     restarts: int = 0
+    started: int = 0
 
     async def keep(self, stage: str) -> None:
         """Run a stage, and start it again whenever it ends, until cancelled."""
@@ -74,11 +77,13 @@ class Cluster:
             await asyncio.sleep(_RESTART_SECONDS)
 
     async def start(self, stage: str) -> Process:
-        """Start one process of a stage."""
+        """Start one process of a stage. A trigger has a folder of its own: its table comes from Kafka each time."""
+        self.started += 1
+        own = {"TALLYMAN_TRIGGER_DATA": str(self.settings.data / f"trigger-{self.started}")}
         with (self.logs / f"service-{stage}.log").open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", f"services.{stage}"),
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, **own},
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -127,9 +132,10 @@ async def running_cluster(folder: Path, logs: Path) -> AsyncIterator[Cluster]:
             "TALLYMAN_SECRET_KEY": Fernet.generate_key().decode(),
             "TALLYMAN_STALL_SECONDS": "90",
             "TALLYMAN_DRAIN_SECONDS": "3",
+            "TALLYMAN_TRIGGERS_PER_SECOND": "100",
         }
         cluster = Cluster(settings, environment, broker, store, logs)
-        cluster.keepers = [asyncio.create_task(cluster.keep(stage), name=stage) for stage in STAGES]
+        cluster.keepers = [asyncio.create_task(cluster.keep(stage), name=stage) for stage in SERVICES]
         try:
             yield cluster
         finally:

@@ -16,6 +16,7 @@ Line = dict[str, Any]
 Event = tuple[str, str, str | None, str | None]
 
 _TYPE_PREFIX: Final = "dev.tallyman."
+_CAME_UP: Final = frozenset({_TYPE_PREFIX + "image.discovered", _TYPE_PREFIX + "image.reappeared"})
 _TOLD_BY_FAULTS: Final = frozenset({"unreachable", "rate_limited", "server_error", "timeout", "truncated"})
 
 
@@ -34,6 +35,7 @@ def is_well(verdict: Line) -> bool:
 WRONGS: Final = (
     *("events_lost", "events_doubled", "events_invented", "chains_broken", "inventory_differences"),
     *("states_wrong", "scans_untold", "offsets_skipped", "dead_letters_wrong"),
+    *("triggers_lost", "triggers_invented", "triggers_of_many_ids"),
 )
 
 
@@ -57,6 +59,7 @@ def judged(logs: Path) -> Line:
         "scans_untold": _scans_untold(rounds, events),
         "offsets_skipped": sum(one["left"] for one in _lines(logs, "offsets")),
         "dead_letters_wrong": sum(letter["reason"] not in _TOLD_BY_FAULTS for letter in _lines(logs, "letters")),
+        **_triggers(_lines(logs, "triggers"), changes),
         "logs": str(logs),
     }
 
@@ -123,9 +126,24 @@ def _scans_untold(rounds: list[Line], events: list[Line]) -> int:
     return sum(ends[scan] != 1 for one in rounds for scan in one["scans"])
 
 
+def _triggers(triggers: list[Line], changes: list[Line]) -> Line:
+    """Return what is wrong with the triggers: each image that came up has one, under one id, if several times."""
+    came = {event["subject"].rpartition("@")[2] for event in changes if event["type"] in _CAME_UP}
+    told = {trigger["digest"] for trigger in triggers}
+    ids: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for trigger in triggers:
+        ids[trigger["digest"], trigger["platform"]].add(trigger["id"])
+    return {
+        "triggers_lost": len(came - told),
+        "triggers_invented": len(told - came),
+        "triggers_of_many_ids": sum(len(several) > 1 for several in ids.values()),
+    }
+
+
 def _print_table(logs: Path, verdict: Line) -> None:
     (run,) = _lines(logs, "run")
     kills = Counter(line["target"] for line in _lines(logs, "kills"))
+    triggers = Counter(line["id"] for line in _lines(logs, "triggers"))
     letters = Counter(line["reason"] for line in _lines(logs, "letters"))
     rows: list[tuple[str, object]] = [
         *((f"killed: {target}", number) for target, number in sorted(kills.items())),
@@ -134,6 +152,8 @@ def _print_table(logs: Path, verdict: Line) -> None:
         *((f"messages of {topic}", number) for topic, number in run["messages"].items()),
         *((f"of them redelivered: {topic}", number) for topic, number in run["redelivered"].items()),
         ("duplicates absorbed by the sink", run["absorbed"]),
+        ("scan triggers", len(triggers)),
+        ("of them sent again, under the same id", triggers.total() - len(triggers)),
         *((f"dead letters: {reason}", number) for reason, number in sorted(letters.items())),
         ("rounds, still and churned", f"{run['rounds']['still']}, {run['rounds']['churn']}"),
         ("scans, complete and others", f"{run['scans']['complete']}, {run['scans']['others']}"),

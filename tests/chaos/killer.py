@@ -7,15 +7,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
-from shared.messages.topics import STAGES
-from tests.chaos.cluster import Cluster
+from tests.chaos.cluster import SERVICES, Cluster
 
 Line = dict[str, Any]
 
 BROKER: Final = "broker"
 STORE: Final = "clickhouse"
 STORM: Final = "worker that came and went"
-_TARGETS: Final = (*STAGES, "sink", BROKER, STORE, STORM)
+_TARGETS: Final = (*SERVICES, "sink", BROKER, STORE, STORM)
 _CAME_SECONDS: Final = (1.5, 3.5)
 """How long a worker that comes stays: it has joined its group by then, or is about to."""
 
@@ -65,7 +64,7 @@ class Killer:
 
     async def _come_and_go(self) -> int:
         """Let one more worker of a stage come, and kill it a while later."""
-        process = await self._cluster.start(self._random.choice(STAGES))
+        process = await self._cluster.start(self._random.choice(SERVICES))
         await asyncio.sleep(self._random.uniform(*_CAME_SECONDS))
         if process.returncode is None:
             process.send_signal(signal.SIGKILL)

@@ -11,7 +11,15 @@ from aiokafka.errors import KafkaError
 
 from shared.errors import TransientError
 from shared.messages.cloud_events import event_on_kafka
-from shared.messages.topics import CHAIN, IMAGE_EVENTS, STAGES, TopicName, dead_letter
+from shared.messages.topics import (
+    CHAIN,
+    IMAGE_EVENTS,
+    SCAN_TRIGGERS,
+    TRIGGER_WANTED,
+    WITH_DEAD_LETTERS,
+    TopicName,
+    dead_letter,
+)
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import group_name, topic_name
 from shared.settings import Settings
@@ -95,11 +103,21 @@ def _about(message: Line) -> str:
 async def letters(settings: Settings) -> list[Line]:
     """Return the dead letters, each with its reason."""
     found = []
-    for stage in STAGES:
+    for stage in WITH_DEAD_LETTERS:
         for record in await patiently(lambda stage=stage: records_of(settings, dead_letter(stage))):  # type: ignore[misc]
             told = {name: value.decode() for name, value in record.headers}
             found.append({"stage": stage, "reason": told.get("reason", ""), "error": told.get("error", "")})
     return found
+
+
+async def triggers(settings: Settings) -> list[Line]:
+    """Return the scan triggers."""
+    told = []
+    for record in await patiently(lambda: records_of(settings, SCAN_TRIGGERS)):
+        event: Any = event_on_kafka(record.headers, record.value)
+        platform = "/".join(event["data"]["platform"].values())
+        told.append({"id": event["id"], "digest": event["data"]["digest"], "platform": platform})
+    return told
 
 
 async def offsets_left(settings: Settings) -> list[Line]:
@@ -110,7 +128,7 @@ async def offsets_left(settings: Settings) -> list[Line]:
         "manifester": CHAIN[2],
         "sink": CHAIN[3],
     }
-    pairs = [*consumed.items(), ("sink", CHAIN[4])]
+    pairs = [*consumed.items(), ("sink", CHAIN[4]), ("trigger", IMAGE_EVENTS), ("trigger", TRIGGER_WANTED)]
     lines: list[Line] = []
     for stage, topic in pairs:
         last: dict[int, int] = {}

@@ -16,6 +16,7 @@ from services.opening import connections_topic
 from services.scan_requests import ScanRequests, ScanRunning, Wanted
 from shared.connections.rules import ConnectionSettings
 from shared.connections.writer import Saved, ensure_connection
+from shared.messages.connection_fields import FirstLoadTriggers
 from shared.messages.topics import IMAGE_STATE, TAG_STATE
 from shared.pipeline.topics import ensure_topics
 from shared.store import Store
@@ -115,7 +116,7 @@ class Play:
         await ensure_topics(settings, ())
         store = await Store.open(settings)
         await store.migrate()
-        wanted = ConnectionSettings(name=NAME, max_rps=_MAX_RPS, type="v2")  # type: ignore[typeddict-item]
+        wanted = ConnectionSettings(name=NAME, max_rps=_MAX_RPS, type="v2", first_load_triggers=FirstLoadTriggers.ALL)  # type: ignore[typeddict-item]
         saved = await ensure_connection(connections_topic(settings), proxy.url, wanted, settings.partitions)
         first = [Happened(0.0, *place, digest) for place, digest in script.states().items()]
         logs.write("truth", *(one.line() for one in first))
@@ -232,8 +233,9 @@ class Play:
         settings = self._cluster.settings
         self._logs.write("events", *await observer.events(settings))
         self._logs.write("states", *[await observer.state(settings, topic) for topic in (IMAGE_STATE, TAG_STATE)])
-        self._logs.write("letters", *await observer.letters(settings))
         left = await self._all_committed()
+        self._logs.write("letters", *await observer.letters(settings))
+        self._logs.write("triggers", *await observer.triggers(settings))
         self._logs.write("offsets", *left)
         messages, redelivered, absorbed = await observer.redelivered(settings)
         self._logs.write(
@@ -253,7 +255,7 @@ class Play:
 
     async def _all_committed(self) -> list[Line]:
         """Return what is left before no committed offset, once nothing is or a while has passed."""
-        for _ in range(20):
+        for _ in range(30):
             left = await observer.offsets_left(self._cluster.settings)
             if not any(line["left"] for line in left):
                 break

@@ -5,12 +5,13 @@ Source: pluggable-scanner-spec, scanner-adapter-openapi v1.2, `POST /api/v1/scan
 
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import httpx
 from pydantic import SecretStr
 from pydantic_core import to_json
 
+from services.access import DecryptsPasswords
 from services.trigger.receivers.posting import post
 from services.trigger.rules import KnowsConnections
 from shared.messages.delivery_requested import DeliveryRequested
@@ -19,12 +20,6 @@ SCANNER: Final = "scanner"
 _PATH: Final = "/api/v1/scan"
 _REQUEST: Final = "application/vnd.scanner.adapter.scan.request+json; version=1.0"
 _RESPONSE: Final = "application/vnd.scanner.adapter.scan.response+json; version=1.0"
-
-
-class DecryptsPasswords(Protocol):
-    """What turns a stored password into one to sign in with (`shared.connections.secrets`)."""
-
-    def decrypt(self, encrypted: str) -> SecretStr: ...
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ async def test_the_table_is_remembered_on_another_machine(trigger_settings: Sett
         await running.triggers(2)
     # What waits meanwhile is worked, too. (Faust by itself takes it while it restores the table, and works none of it.)
     await tell(trigger_settings, *(event(image(number, "registry02")) for number in range(1, 30)))
-    elsewhere = trigger_settings.model_copy(update={"trigger_data": tmp_path / "elsewhere"})
+    elsewhere = trigger_settings.model_copy(update={"trigger_data": tmp_path / "not" / "made" / "yet"})
     async with trigger(elsewhere, connections) as running:
         await caught_up(trigger_settings)
         told = await running.triggers(29)

@@ -71,6 +71,11 @@ GOOD: Run = {
     ],
     "letters": [{"stage": "tagger", "reason": "rate_limited"}],
     "offsets": [{"stage": "sink", "left": 0}],
+    "triggers": [
+        {"id": "t1", "digest": A, "platform": "linux/amd64"},
+        {"id": "t1", "digest": A, "platform": "linux/amd64"},
+        {"id": "t2", "digest": A, "platform": "linux/arm64"},
+    ],
 }
 
 
@@ -134,6 +139,18 @@ def bury(run: Run) -> None:
     run["letters"].append({"stage": "sink", "reason": "unexpected_error"})
 
 
+def lose_triggers(run: Run) -> None:
+    run["triggers"].clear()
+
+
+def trigger_what_never_came(run: Run) -> None:
+    run["triggers"].append({"id": "t3", "digest": B, "platform": "linux/amd64"})
+
+
+def trigger_under_another_id(run: Run) -> None:
+    run["triggers"][1]["id"] = "t9"
+
+
 @pytest.mark.parametrize(
     ("spoil", "wrong"),
     [
@@ -148,6 +165,9 @@ def bury(run: Run) -> None:
         (keep_a_state, "states_wrong"),
         (end_untold, "scans_untold"),
         (skip, "offsets_skipped"),
+        (lose_triggers, "triggers_lost"),
+        (trigger_what_never_came, "triggers_invented"),
+        (trigger_under_another_id, "triggers_of_many_ids"),
         (bury, "dead_letters_wrong"),
     ],
 )
