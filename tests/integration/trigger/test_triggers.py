@@ -1,5 +1,6 @@
 """One trigger for each digest and platform, whichever and however many registries hold it."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,11 @@ async def test_triggers_are_no_more_in_a_second_than_is_set(trigger_settings: Se
         records = await running.until(lambda records: len(records) >= 12)
     at = sorted(record.timestamp for record in records)
     assert max(sum(start <= other < start + 1000 for other in at) for start in at) <= 6  # one may be late by a moment
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.6, 1.2])
+async def test_it_stops_when_it_is_told_to_even_while_it_starts(trigger_settings: Settings, seconds: float) -> None:
+    async with trigger(trigger_settings, Connections().add(REGISTRY)) as running:
+        await asyncio.sleep(seconds)
+        running.stop.set()
+        await asyncio.wait_for(running.task, 20)
