@@ -1,5 +1,6 @@
 """Fixtures for all tests live in tests/support and are registered here."""
 
+import anyio
 from hypothesis import settings
 
 # One that others import stands before them, or pytest cannot rewrite its asserts.
@@ -9,6 +10,10 @@ pytest_plugins = [
     "tests.support.clickhouse",
     "tests.support.store_rows",
 ]
+
+# anyio imports its parts when they are first asked for, and pytest, whose plugin it is, rewrites them then. Deep within
+# a request Python 3.11 fails at that now and then ("AST constructor recursion depth mismatch"): so it is done here.
+assert anyio.open_file
 
 # An example's time says more about what else the machine does than about our code.
 settings.register_profile("tallyman", deadline=None)

@@ -27,6 +27,7 @@ NOT_OF_THE_WIRE = {
     *("version", "registry", "revision", "slot", "shards", "scan_base", "cancelled", "name", "type", "is_active"),
     *("load_full_images_list", "load_interval_seconds"),
     *("include", "exclude", "include_tags", "exclude_tags", "newest_tags", "repositories"),
+    *("first_load_triggers", "first_load_newest"),
     *("host", "auth_type", "username", "password"),  # tests/integration/registry/test_sign_in.py is about these
 }
 

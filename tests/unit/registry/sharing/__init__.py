@@ -1,0 +1,1 @@
+"""How processes share a registry's budget."""
