@@ -40,11 +40,11 @@ async def metrics(office: TheOffice) -> Response:
     """Return this process's numbers, as Prometheus reads them."""
     numbers = CollectorRegistry()
     _tell_stages(office, numbers)
-    await _tell_drift(office, numbers)
+    await _tell_hooks(office, numbers)
     return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _tell_drift(office: Office, numbers: CollectorRegistry) -> None:
+async def _tell_hooks(office: Office, numbers: CollectorRegistry) -> None:
     """Tell, of registries with webhooks, how complete these are, and how long they wait; nothing without a store."""
     drift = Gauge(
         "tallyman_hook_drift",

@@ -17,10 +17,7 @@ from services.trigger.committed import CommittedTransport
 from services.trigger.guard import NAME
 from services.trigger.rules import Gathering, KnowsConnections, Send, Triggered, Triggering
 from shared.messages.image_events import EventsMode
-from shared.messages.topics import (
-    IMAGE_EVENTS,
-    TRIGGER_WANTED,
-)
+from shared.messages.topics import IMAGE_EVENTS, TRIGGER_WANTED
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
 from shared.pipeline.stage import PACE, Pace

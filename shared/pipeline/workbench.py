@@ -48,7 +48,6 @@ class Workbench(Generic[M]):
         self._stage = stage
         self._outputs = outputs
         self._attempts = settings.attempts
-        self._errors_in_a_row = settings.errors_in_a_row
         self._stats = stats
         self._first_backoff = first_backoff
         self._chance = chance
@@ -181,7 +180,7 @@ class Workbench(Generic[M]):
         self._stats.suspected += 1
         self._log.error("unexpected error", **work.told(), error=type(error).__name__, traceback=frames(error))
         if not work.holding.closed and self._suspects.hold(work, error):
-            self.fail(StageStopped(self._stage.name, self._errors_in_a_row, error))
+            self.fail(StageStopped(self._stage.name, self._suspects.most, error))
 
     async def _convict(self) -> None:
         if self.failed.done():

@@ -83,6 +83,10 @@ class Credentials:
         return "Bearer " + self._password.get_secret_value()
 
     def _basic(self) -> str:
-        """Return the value of a Basic Authorization header. Source: RFC 7617, UTF-8."""
-        pair = f"{self.username}:{self._password.get_secret_value()}".encode()
-        return "Basic " + base64.b64encode(pair).decode()
+        return basic_authorization(self.username, self._password)
+
+
+def basic_authorization(username: str, password: SecretStr) -> str:
+    """Return the value of a Basic Authorization header. Source: RFC 7617, UTF-8."""
+    pair = f"{username}:{password.get_secret_value()}".encode()
+    return "Basic " + base64.b64encode(pair).decode()

@@ -32,8 +32,7 @@ def events(
     from tallyman.commands import events as command
     from tallyman.commands.events import is_kind
 
-    if form is Format.CSV:
-        raise typer.BadParameter("events are printed as table or jsonl", param_hint="--format")
+    _check_form(form)
     if unknown := [kind for kind in kinds or () if not is_kind(kind)]:
         raise typer.BadParameter(f"no event is of the type {unknown[0]}", param_hint="--type")
     finish(command.events(settings_of(data), form, kinds or (), follow=follow, from_beginning=from_beginning))
@@ -47,8 +46,7 @@ def triggers(
     from shared.messages.topics import SCAN_TRIGGERS
     from tallyman.commands import events as command
 
-    if form is Format.CSV:
-        raise typer.BadParameter("triggers are printed as table or jsonl", param_hint="--format")
+    _check_form(form)
     settings = settings_of(data)
     finish(command.events(settings, form, (), follow=follow, from_beginning=from_beginning, topic=SCAN_TRIGGERS))
 
@@ -63,3 +61,8 @@ def trigger(
     from tallyman.commands import trigger as command
 
     finish(command.trigger(settings_of(data), digest, as_json=as_json))
+
+
+def _check_form(form: Format) -> None:
+    if form is Format.CSV:
+        raise typer.BadParameter("events are printed as table or jsonl", param_hint="--format")

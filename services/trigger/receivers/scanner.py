@@ -3,7 +3,6 @@
 Source: pluggable-scanner-spec, scanner-adapter-openapi v1.2, `POST /api/v1/scan`.
 """
 
-from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,8 +14,8 @@ from services.access import DecryptsPasswords
 from services.trigger.receivers.posting import post
 from services.trigger.rules import KnowsConnections
 from shared.messages.delivery_requested import DeliveryRequested
+from shared.registry.credentials import basic_authorization
 
-SCANNER: Final = "scanner"
 _PATH: Final = "/api/v1/scan"
 _REQUEST: Final = "application/vnd.scanner.adapter.scan.request+json; version=1.0"
 _RESPONSE: Final = "application/vnd.scanner.adapter.scan.response+json; version=1.0"
@@ -34,8 +33,7 @@ class Credentials:
         connection = await self.connections.latest(registry)
         if connection is None or not connection.username or not connection.password:
             return None
-        password = self.secrets.decrypt(connection.password).get_secret_value()
-        return "Basic " + b64encode(f"{connection.username}:{password}".encode()).decode()
+        return basic_authorization(connection.username, self.secrets.decrypt(connection.password))
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class ScannerAdapter:
     client: httpx.AsyncClient
     authorization: SecretStr | None
     credentials: Credentials | None
-    name: str = field(default=SCANNER, init=False)
+    name: str = field(default="scanner", init=False)
 
     async def hand(self, delivery: DeliveryRequested) -> None:
         """Ask for the scan of an image. Raises TransientError, PermanentError."""

@@ -105,7 +105,7 @@ class Allowance:
         for registry in touched:
             history = self._histories.setdefault(registry, _History())
             history.note(position, self._ledger.share(registry, self._worker))
-        seen = {worker: member.last.seen for worker, member in self._ledger.members.items()}
+        seen = {worker: last.seen for worker, last in self._ledger.members.items()}
         self._reads.append(_Read(now, position, seen))
 
     def usable(self, registry: str) -> int:
@@ -124,8 +124,8 @@ class Allowance:
         """Return a farewell for each worker that was not heard of for its time to live."""
         now = self._clock()
         return [
-            Farewell(worker, member.last.number)
-            for worker, member in self._ledger.members.items()
+            Farewell(worker, last.number)
+            for worker, last in self._ledger.members.items()
             if worker != self._worker and now - self._heard[worker] >= self._ttl
         ]
 

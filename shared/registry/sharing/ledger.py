@@ -47,14 +47,6 @@ class Farewell:
 
 
 @dataclass
-class Member:
-    """A worker in the log.  joined: position of the beat with which it came.  last: its last beat."""
-
-    joined: int
-    last: Beat
-
-
-@dataclass
 class _Shares:
     """A registry's division as of now.  turn: see `divide`.  beats: of the first one, since its turn began."""
 
@@ -71,7 +63,9 @@ class Ledger:
 
     def __init__(self) -> None:
         self.position = -1
-        self.members: Final[dict[str, Member]] = {}
+        self.members: Final[dict[str, Beat]] = {}
+        """The last beat of each worker."""
+
         self._registries: Final[dict[str, _Shares]] = {}
 
     def read(self, position: int, record: Beat | Farewell) -> frozenset[str]:
@@ -79,7 +73,7 @@ class Ledger:
         self.position = position
         if isinstance(record, Farewell):
             return self._bid_farewell(record)
-        return self._hear(position, record)
+        return self._hear(record)
 
     def share(self, registry: str, worker: str) -> int:
         """Return a worker's share of a registry."""
@@ -91,26 +85,22 @@ class Ledger:
         shares = self._registries.get(registry)
         return dict(shares.by_worker) if shares else {}
 
-    def _hear(self, position: int, beat: Beat) -> frozenset[str]:
-        member = self.members.get(beat.worker)
-        if member is None:
-            self.members[beat.worker] = Member(position, beat)
-            touched = _registries_of(beat)
-        elif beat.number <= member.last.number:
+    def _hear(self, beat: Beat) -> frozenset[str]:
+        before = self.members.get(beat.worker)
+        if before is not None and beat.number <= before.number:
             return frozenset()  # sent twice by its client
-        else:
-            touched = _registries_of(beat) | _registries_of(member.last)
-            member.last = beat
+        self.members[beat.worker] = beat
+        touched = _registries_of(beat) | (_registries_of(before) if before else frozenset())
         self._take_turns(beat.worker, touched)
         self._divide(touched)
         return touched
 
     def _bid_farewell(self, farewell: Farewell) -> frozenset[str]:
-        member = self.members.get(farewell.worker)
-        if member is None or member.last.number > farewell.number:
+        last = self.members.get(farewell.worker)
+        if last is None or last.number > farewell.number:
             return frozenset()
         del self.members[farewell.worker]
-        touched = _registries_of(member.last)
+        touched = _registries_of(last)
         self._divide(touched)
         return touched
 
@@ -137,8 +127,8 @@ class Ledger:
             shares.by_worker = divide(min(limits), wants, shares.turn)
 
     def _claims(self, registry: str) -> Iterator[tuple[str, Claim]]:
-        for worker, member in self.members.items():
-            for claim in member.last.claims:
+        for worker, last in self.members.items():
+            for claim in last.claims:
                 if claim.registry == registry:
                     yield worker, claim
 

@@ -36,9 +36,7 @@ async def ask_until(client: Any, deadline: float) -> None:
 async def test_no_second_has_more_requests_than_max_rps_and_nine_tenths_are_used(
     make_client: MakeClient, max_rps: int, answer_seconds: float, kept: int
 ) -> None:
-    """In one of three goes: a machine that stalls between a write and its arrival for longer than the way may vary by
-    (35 ms), or that has no time for us, says nothing about the rule; a rule that is wrong is so each time.
-    """
+    """The limit holds in every go; three are had for what is used, which a machine that has no time for us lowers."""
     for go in range(1, 4):
         async with counting_registry(answer_seconds) as registry:
             client = make_client(registry.url, max_rps=max_rps, max_connections=40, max_keepalive_connections=kept)
@@ -46,10 +44,11 @@ async def test_no_second_has_more_requests_than_max_rps_and_nine_tenths_are_used
             await asyncio.gather(*(ask_until(client, deadline) for _ in range(60)))
         times = sorted(registry.arrivals)
         most, used = most_in_a_second(times), sum(at - times[0] <= 4 for at in times)
-        if most <= max_rps and used >= 0.9 * max_rps * 4:
+        assert most <= max_rps
+        if used >= 0.9 * max_rps * 4:
             return
-        print(f"go {go}: {most} in a second, {used} in four")
-    pytest.fail(f"three goes: at last {most} in a second of at most {max_rps}, {used} in four seconds")
+        print(f"go {go}: {used} in four seconds")
+    pytest.fail(f"three goes, and at last {used} in four seconds of {4 * max_rps}")
 
 
 async def test_retries_count(hostile: HostileRegistry, make_client: MakeClient) -> None:

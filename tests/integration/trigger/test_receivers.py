@@ -120,16 +120,17 @@ async def test_a_scanner_adapter_is_shown_a_registrys_password_only_where_that_i
     trigger_settings: Settings,
 ) -> None:
     password = Secrets.of(trigger_settings).encrypt(SecretStr("hunter2"))
-    connections = Connections().add(REGISTRY, username="me", password=password)
+    connections = Connections().add(REGISTRY, username="me", password=password).add("guest001")
     async with scanner_adapter() as adapter:
         settings = told_to(trigger_settings, scanner=adapter.url, scanner_pulls_with="basic")
         async with trigger(settings, connections) as running:
             await tell(settings, event(image(1)), event(image(2, "guest001")))
-            connections.add("guest001")
-            await until(lambda: adapter.accepted)
+            await until(lambda: len(adapter.accepted) == 2)
             for topic in (DELIVERY_REQUESTED, LETTERS):
                 assert b"hunter2" not in b"".join(r.value for r in await running.until(lambda records: True, topic))
-    shown = adapter.accepted[0]["registry"]["authorization"]
+    by_host = {asked["registry"]["url"]: asked["registry"] for asked in adapter.accepted}
+    assert by_host["https://guest001.example.com"] == {"url": "https://guest001.example.com"}
+    shown = by_host[f"https://{REGISTRY}.example.com"]["authorization"]
     assert base64.b64decode(shown.removeprefix("Basic ")) == b"me:hunter2"
 
 
