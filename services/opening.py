@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from services.access import RegistryAccess
 from services.reporting import reporting
+from services.sharing import sharing
 from shared.connections.secrets import Secrets
 from shared.connections.topic import ConnectionsTopic
 from shared.connections.view import ConnectionsView
@@ -20,7 +21,7 @@ from shared.messages.topics import CONNECTION_CHANGED, SCAN_REQUESTED
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import ensure_topics, topic_name, transaction_name
-from shared.registry.clients import RegistryClients
+from shared.registry.clients import Budgets, RegistryClients
 from shared.registry.dialect import Dialect
 from shared.settings import Settings
 from shared.store.store import Store
@@ -36,7 +37,7 @@ class Opened:
     topic: ConnectionsTopic
     connections: ConnectionsView
     secrets: Secrets
-    clients: RegistryClients
+    budgets: Budgets
     access: RegistryAccess[Dialect]
     process: str
 
@@ -62,14 +63,15 @@ async def opened(settings: Settings, *stages: str, service: str = "") -> AsyncIt
         connections = ConnectionsView(topic)
         await connections.start()
         stack.push_async_callback(connections.stop)
-        clients = RegistryClients(settings)
+        budgets = await stack.enter_async_context(sharing(settings, service or stages[0]))
+        clients = RegistryClients(settings, budgets)
         stack.push_async_callback(clients.close)
         secrets = Secrets.of(settings)
         process = await stack.enter_async_context(
             reporting(settings, service or stages[0], lambda: secrets.fingerprints)
         )
         access = RegistryAccess(connections, secrets, clients)
-        yield Opened(settings, topic, connections, secrets, clients, access, process)
+        yield Opened(settings, topic, connections, secrets, budgets, access, process)
 
 
 @asynccontextmanager

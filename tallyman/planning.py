@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from services.sharing import sharing
 from shared.connections.reader import reading
 from shared.connections.secrets import Secrets
 from shared.connections.snapshot import ConnectionsSnapshot
@@ -54,11 +55,12 @@ async def planned(settings: Settings, topic: ConnectionsTopic, reads: Reads, tar
         connection = _connection(await reader.read_to_end(), target)
     last = await _last_scan(reads, connection.name)
     size = await _size(reads, connection.name) if last else EXAMPLE
-    clients = RegistryClients(settings)
-    try:
-        plan = await clients.of(connection, _password(settings, connection)).plan(size)
-    finally:
-        await clients.close()
+    async with sharing(settings, "plan") as budgets:
+        clients = RegistryClients(settings, budgets)
+        try:
+            plan = await clients.of(connection, _password(settings, connection)).plan(size)
+        finally:
+            await clients.close()
     if connection.repositories:
         plan = of_named(plan, len(connection.repositories), size.tags)
     return Planned(connection.name, connection.host, size, plan, last)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.console.letters import Letters
-from services.console.registries import GivesBudgets, Registries
+from services.console.registries import Registries
 from services.console.triggers import Triggers
 from services.scan_requests import ScanRequests
 from shared.connections.secrets import Secrets
@@ -13,6 +13,7 @@ from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
 from shared.connections.view import ConnectionsView
 from shared.pipeline.stage import StageStats
+from shared.registry.clients import Budgets
 from shared.settings import Settings
 from shared.store.store import Store
 
@@ -29,7 +30,7 @@ class Office:
     connections: ConnectionsView
     secrets: Secrets
     store: Store
-    budgets: GivesBudgets
+    budgets: Budgets
     clock: Callable[[], datetime]
     stages: Mapping[str, StageStats] = field(default_factory=dict)
 

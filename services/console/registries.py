@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from secrets import token_urlsafe
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -29,9 +29,9 @@ from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import HookSecretSet, Note
 from shared.observability.logs import Log
 from shared.pipeline.partitioning import registry_partitions
-from shared.registry.budget import WindowBudget
 from shared.registry.checkup.course import checked
 from shared.registry.checkup.result import CheckStage, Outcome, StageChecked
+from shared.registry.clients import Budgets, OwnBudgets
 from shared.settings import Settings
 from shared.store.store import Store
 
@@ -40,12 +40,6 @@ _DRAFT_ID: Final = "draft000"
 _FORGOTTEN_LOOKS: Final = 100
 _LOOK_SECONDS: Final = 0.2
 """How long a purge waits for the sink; without one, the state topics keep what they said of the registry."""
-
-
-class GivesBudgets(Protocol):
-    """One budget for each registry and process (`shared.registry.clients`)."""
-
-    def budget_of(self, connection: Connection) -> WindowBudget: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class Registries:
         connections: ConnectionsView,
         secrets: Secrets,
         store: Store,
-        budgets: GivesBudgets,
+        budgets: Budgets,
         scans: ScanRequests,
         clock: Callable[[], datetime],
     ) -> None:
@@ -163,9 +157,8 @@ class Registries:
 
     async def check(self, connection: Connection, password: SecretStr | None) -> AsyncIterator[StageChecked]:
         """Yield the stages of a check as they come; nothing is changed."""
-        budget = self._budgets.budget_of(connection)
-        if connection.registry == _DRAFT_ID:
-            budget = WindowBudget(connection.max_rps)
+        saved = self._connections.now().connection(connection.registry)  # a draft must not change the limits of others
+        budget = self._budgets.of(saved) if saved else OwnBudgets().of(connection)
         async for stage in checked(connection, password, budget, self._clock):
             yield stage
 

@@ -24,7 +24,7 @@ def office_of(installation: Opened, store: Store, stages: Mapping[str, StageStat
         installation.connections,
         installation.secrets,
         store,
-        installation.clients,
+        installation.budgets,
         lambda: datetime.now(UTC),
         stages,
     )

@@ -32,6 +32,7 @@ class TopicName:
 
     partitions: None = as many as the chain has.  retention_ms: for Kept.DELETE.  retention_days: the setting that says
     how long instead.  is_compacted_early: what was replaced leaves it within an hour.
+    is_log_of_beats: what was replaced leaves it after a minute, and its records are stamped by the broker.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TopicName:
     retention_ms: int = 7 * _DAY_MS
     retention_days: str = ""
     is_compacted_early: bool = False
+    is_log_of_beats: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -59,6 +61,7 @@ IMAGES_OBSERVED: Final = Topic("images.observed", Kept.DELETE, message=ImagesObs
 SCAN_PROGRESSED: Final = Topic("scan.progressed", Kept.DELETE, message=ScanProgressed)
 
 CONNECTION_CHANGED: Final = TopicName("connection.changed", Kept.COMPACT, partitions=1, is_compacted_early=True)
+BUDGET_CLAIMED: Final = TopicName("budget.claimed", Kept.COMPACT, partitions=1, is_log_of_beats=True)
 SERVICE_REPORTED: Final = TopicName("service.reported", Kept.DELETE, partitions=1, retention_ms=3600 * 1000)
 IMAGE_EVENTS: Final = TopicName("image.events", Kept.DELETE, retention_days="events_days")
 IMAGE_STATE: Final = TopicName("image.state", Kept.COMPACT)

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, LeaderNotAvailable
 
 from shared.errors import SettingsError
 from shared.messages.topics import (
+    BUDGET_CLAIMED,
     CHAIN,
     CONNECTION_CHANGED,
     OF_TRIGGERS,
@@ -49,6 +50,8 @@ _OF_TOPIC: Final = 1
 _MINUTE_MS: Final = 60 * 1000
 _HOUR_MS: Final = 60 * _MINUTE_MS
 _DAY_MS: Final = 24 * _HOUR_MS
+_SEGMENT_BYTES: Final = 1024 * 1024
+"""The least a broker takes."""
 
 
 def topic_name(settings: Settings, topic: TopicName) -> str:
@@ -74,7 +77,7 @@ async def ensure_topics(settings: Settings, stages: Iterable[str]) -> frozenset[
     Raises SettingsError when none answers, refuses, or has a topic kept or partitioned in another way.
     """
     own = (dead_letter(stage) for stage in stages)
-    wanted = (*CHAIN, CONNECTION_CHANGED, SERVICE_REPORTED, *PUBLIC, *OF_TRIGGERS, *own)
+    wanted = (*CHAIN, CONNECTION_CHANGED, BUDGET_CLAIMED, SERVICE_REPORTED, *PUBLIC, *OF_TRIGGERS, *own)
     created: set[str] = set()
     told = False
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
@@ -137,6 +140,12 @@ def new_topic(settings: Settings, topic: TopicName) -> NewTopic:
         # hour of their replacement (shared.connections.ticking closes the segment they lie in).
         configs |= {"segment.ms": str(10 * _MINUTE_MS), "min.cleanable.dirty.ratio": "0.01"}
         configs |= {"max.compaction.lag.ms": str(10 * _MINUTE_MS), "delete.retention.ms": str(24 * _HOUR_MS)}
+    elif topic.is_log_of_beats:
+        # Whoever comes reads it whole: small segments, cleaned soon. What is younger than a minute stays, so that
+        # a record that says no more than an older one never takes that one's place before a newer is there.
+        configs |= {"message.timestamp.type": "LogAppendTime", "segment.bytes": str(_SEGMENT_BYTES)}
+        configs |= {"segment.ms": str(10 * _MINUTE_MS), "min.cleanable.dirty.ratio": "0.01"}
+        configs |= {"min.compaction.lag.ms": str(_MINUTE_MS), "delete.retention.ms": str(_HOUR_MS)}
     elif topic.kept is Kept.COMPACT:
         configs["delete.retention.ms"] = str(7 * _DAY_MS)  # whoever reads it from its beginning has a week's time
     else:

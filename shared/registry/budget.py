@@ -1,8 +1,9 @@
-"""The budget of one registry: when its next request may be written.
+"""The budget of one registry in one process: when its next request may be written, and when a connection opened.
 
-Two parts (measured, README Decisions): aiolimiter paces, so that there are no bursts; the window rule guarantees.
-The pacer waits before a connection is taken, so that waiting for the budget never looks like a full pool; the
-window is asked in the very tick the request is written.
+Two parts for requests (measured, README Decisions): aiolimiter paces, so that there are no bursts; the window rule
+guarantees. The pacer waits before a connection is taken, so that waiting for the budget never looks like a full pool;
+the window is asked in the very tick the request is written. What is granted is asked each time: it may be the whole of
+the registry's limits, or this process's share of them.
 """
 
 import asyncio
@@ -13,6 +14,8 @@ from typing import Final, Protocol
 
 from aiolimiter import AsyncLimiter
 
+from shared.registry.grant import Demand, Grant
+from shared.registry.permits import Permits
 from shared.registry.window import WAY_SECONDS, Slot, Window
 
 _BURST_SECONDS: Final = 0.05
@@ -21,9 +24,16 @@ _BURST_SECONDS: Final = 0.05
 _LOOK_AGAIN_SECONDS: Final = 0.005
 """How soon to look whether a request admitted in this loop turn has been written."""
 
+_LONGEST_SLEEP_SECONDS: Final = 0.02
+"""What is granted may change meanwhile."""
+
 
 class Budget(Protocol):
-    """The seam for a budget that many processes share: it answers the same questions."""
+    """What a request asks on its way."""
+
+    @property
+    def permits(self) -> Permits:
+        """Who may open connections."""
 
     async def pace(self) -> None:
         """Return when it is this request's turn; no connection is held meanwhile."""
@@ -44,37 +54,48 @@ class Budget(Protocol):
 class WindowBudget:
     """The budget of a registry within one process, over all its stages.
 
-    max_rps: the most requests in any one second at the receiver.  clock: monotonic seconds.
+    grant: the most requests in any one second at the receiver, and connections.  clock: monotonic seconds.
     """
 
-    def __init__(self, max_rps: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, grant: Grant, clock: Callable[[], float] = time.monotonic, wanted: Callable[[], None] = lambda: None
+    ) -> None:
+        """wanted: called when something is wanted and nothing is granted."""
+        self.permits: Final = Permits(grant.connections)
+        self._grant: Final = grant
         self._clock: Final = clock
-        self._window: Final = Window(max_rps)
+        self._wanted: Final = wanted
+        self._window: Final = Window(0)
+        self._turn: Final = asyncio.Lock()
         self._order: Final = asyncio.Lock()
-        self._pacer = _pacer(max_rps)
+        self._pacer: AsyncLimiter | None = None
+        self._pace = 0
         self._held_until = 0.0
-
-    def change(self, max_rps: int) -> None:
-        """Use another limit from now on; what is on its way counts."""
-        if max_rps != self._window.limit:
-            self._window.limit = max_rps
-            self._pacer = _pacer(max_rps)
+        self._waiting = 0
 
     async def pace(self) -> None:
-        await self._pacer.acquire()
-        while True:
-            wait = self._held_until - self._clock()
-            if wait <= 0:
-                return
-            await asyncio.sleep(wait)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                while seconds := self._seconds_to_turn():  # noqa: ASYNC110  # it waits for time to pass
+                    await asyncio.sleep(min(seconds, _LONGEST_SLEEP_SECONDS))
+                if self._pacer:
+                    await self._pacer.acquire()
+        finally:
+            self._waiting -= 1
 
     async def admit(self) -> Slot:
-        async with self._order:
-            while True:
-                wait = self._window.wait_seconds(self._clock())
-                if wait <= 0:
-                    return self._window.take()
-                await asyncio.sleep(_LOOK_AGAIN_SECONDS if math.isinf(wait) else wait)
+        self._waiting += 1
+        try:
+            async with self._order:
+                while True:
+                    self._window.limit = self._grant.requests()
+                    wait = self._window.wait_seconds(self._clock())
+                    if wait <= 0:
+                        return self._window.take()
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS if math.isinf(wait) else min(wait, _LONGEST_SLEEP_SECONDS))
+        finally:
+            self._waiting -= 1
 
     def written(self, slot: Slot) -> None:
         slot.written(self._clock())
@@ -84,6 +105,27 @@ class WindowBudget:
 
     def hold(self, seconds: float) -> None:
         self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def demand(self) -> Demand:
+        """Return what it has use for now."""
+        used = self._window.taken(self._clock())
+        is_short = self._waiting and used >= self._grant.requests()
+        requests = None if is_short else used + self._waiting
+        return Demand(requests, self.permits.demand(has_work=bool(self._waiting or used)))
+
+    def _seconds_to_turn(self) -> float:
+        """Return how long to wait before looking again, 0 when it is the first one's turn."""
+        held = self._held_until - self._clock()
+        if held > 0:
+            return held
+        granted = self._grant.requests()
+        if not granted or not self._grant.connections():
+            self._wanted()
+            return _LONGEST_SLEEP_SECONDS
+        if granted != self._pace:
+            self._pace, self._pacer = granted, _pacer(granted)
+        assert self._pacer is not None
+        return 0.0 if self._pacer.has_capacity() else 0.5 / granted
 
 
 def _pacer(max_rps: int) -> AsyncLimiter:

@@ -1,17 +1,40 @@
-"""The dialects of one process: one for each registry, with one budget over all that use it."""
+"""The dialects of one process: one for each registry, within one budget over all that use it."""
 
 import asyncio
 import random
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from pydantic import SecretStr
 
 from shared.messages.connection_changed import Connection
-from shared.registry.budget import WindowBudget
+from shared.registry.budget import Budget, WindowBudget
 from shared.registry.dialect import Dialect, open_dialect
+from shared.registry.grant import FixedGrant
 from shared.registry.session import open_session
 from shared.settings import Settings
+
+
+class Budgets(Protocol):
+    """Gives each registry one budget, whoever asks (`shared.registry.sharing.member`)."""
+
+    def of(self, connection: Connection) -> Budget:
+        """Return the registry's budget, its limits those of the latest revision that was asked for."""
+
+
+class OwnBudgets:
+    """The budgets of a process that shares its registries with no other."""
+
+    def __init__(self) -> None:
+        self._known: Final[dict[str, tuple[WindowBudget, FixedGrant]]] = {}
+
+    def of(self, connection: Connection) -> Budget:
+        if connection.registry not in self._known:
+            grant = FixedGrant(connection.max_rps, connection.max_connections)
+            self._known[connection.registry] = WindowBudget(grant), grant
+        budget, grant = self._known[connection.registry]
+        grant.max_rps, grant.max_connections = connection.max_rps, connection.max_connections
+        return budget
 
 
 @dataclass
@@ -25,10 +48,10 @@ class _Known:
 class RegistryClients:
     """Gives all stages of a process the same client for the same registry, so that its limits hold over all."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, budgets: Budgets) -> None:
         self._settings: Final = settings
+        self._budgets: Final = budgets
         self._known: Final[dict[str, _Known]] = {}
-        self._budgets: Final[dict[str, WindowBudget]] = {}
         self._replaced: Final[list[Dialect]] = []
         self._chance: Final = random.Random()  # noqa: S311  # spreads retries; nothing to guess
 
@@ -41,17 +64,11 @@ class RegistryClients:
         known = self._known.get(connection.registry)
         if known and known.revision >= connection.revision:
             return known.client
-        budget = self.budget_of(connection)
-        client = self._make(connection, password, budget)
-        budget.change(connection.max_rps)
+        client = self._make(connection, password, self._budgets.of(connection))
         if known:
             self._replaced.append(known.client)
         self._known[connection.registry] = _Known(connection.revision, client)
         return client
-
-    def budget_of(self, connection: Connection) -> WindowBudget:
-        """Return the budget that all who ask this registry share."""
-        return self._budgets.setdefault(connection.registry, WindowBudget(connection.max_rps))
 
     async def close(self) -> None:
         """Close all clients ever given."""
@@ -60,7 +77,7 @@ class RegistryClients:
         self._known.clear()
         await asyncio.gather(*(client.close() for client in clients))
 
-    def _make(self, connection: Connection, password: SecretStr | None, budget: WindowBudget) -> Dialect:
+    def _make(self, connection: Connection, password: SecretStr | None, budget: Budget) -> Dialect:
         session = open_session(
             connection,
             password,

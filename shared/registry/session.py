@@ -72,7 +72,6 @@ def open_session(
 
 def _limits(connection: Connection) -> httpx.Limits:
     return httpx.Limits(
-        max_connections=connection.max_connections,
         max_keepalive_connections=connection.max_keepalive_connections,
         keepalive_expiry=connection.keepalive_expiry_seconds,
     )

@@ -20,7 +20,7 @@ from yarl import URL
 
 from shared.registry.budget import Budget
 from shared.registry.meter import count_request
-from shared.registry.pool import Place, Pool
+from shared.registry.pool import Line, Pool
 from shared.registry.resolver import CheckedResolver, check_host
 from shared.registry.window import Slot
 
@@ -44,19 +44,19 @@ _ERRORS: Final[tuple[tuple[type[Exception], type[httpx.TransportError]], ...]] =
 class RegistryTransport(httpx.AsyncBaseTransport):
     """One registry's connections.
 
-    limits: the connection's three; max_keepalive_connections of each host (registry, token service, storage).
-    Connections above it are used once and closed, so that no more can ever be left idle.
+    limits: how many are kept idle, of each host (registry, token service, storage), and for how long; how many may be
+    open is the budget's to say.
     """
 
     def __init__(self, limits: httpx.Limits, tls: ssl.SSLContext, budget: Budget) -> None:
         self._budget: Final = budget
-        kept = limits.max_keepalive_connections or 0 if limits.keepalive_expiry else 0
-        self._pool: Final = Pool(limits.max_connections or 1, kept)
-        resolver = CheckedResolver()
-        self._kept: Final = _session(
-            aiohttp.TCPConnector(limit=0, ssl=tls, resolver=resolver, keepalive_timeout=limits.keepalive_expiry)
+        expiry, resolver = limits.keepalive_expiry or 0, CheckedResolver()
+        self._pool: Final = Pool(
+            budget.permits,
+            limits.max_keepalive_connections or 0,
+            expiry,
+            lambda: _Client(tls, resolver, expiry),
         )
-        self._once: Final = _session(aiohttp.TCPConnector(limit=0, ssl=tls, resolver=resolver, force_close=True))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Return the answer, its body still to be read. Raises httpx.TransportError, AddressRefused."""
@@ -64,25 +64,39 @@ class RegistryTransport(httpx.AsyncBaseTransport):
         timeouts: dict[str, float | None] = request.extensions["timeout"]
         url = URL(str(request.url), encoded=True)
         await self._budget.pace()
-        place = await self._place(request, timeouts.get("pool"))
+        line = await self._line(timeouts.get("pool"))
         try:
-            session = self._kept if place.kept else self._once
-            answer = await _Exchange(self._budget, timeouts).run(session, request, url)
+            answer = await _Exchange(self._budget, timeouts).run(line.session.http, request, url)
         except BaseException:
-            place.leave()
+            line.leave()
             raise
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer, place), request=request)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer, line), request=request)
 
     async def aclose(self) -> None:
-        await self._kept.close()
-        await self._once.close()
+        await self._pool.close()
 
-    async def _place(self, request: httpx.Request, timeout: float | None) -> Place:
+    async def _line(self, timeout: float | None) -> "Line[_Client]":
         try:
             async with asyncio.timeout(timeout):
-                return await self._pool.enter(request.url.netloc)
+                return await self._pool.enter()
         except TimeoutError as error:
             raise httpx.PoolTimeout("no connection became free") from error
+
+
+class _Client:
+    """A line's own client: one request at a time, so at most one connection to each host."""
+
+    def __init__(self, tls: ssl.SSLContext, resolver: CheckedResolver, expiry: float) -> None:
+        self._connector: Final = aiohttp.TCPConnector(
+            limit=0, ssl=tls, resolver=resolver, keepalive_timeout=expiry or None, force_close=not expiry
+        )
+        self.http: Final = _session(self._connector)
+
+    def close(self) -> "asyncio.Future[None]":
+        return asyncio.ensure_future(self._close())
+
+    async def _close(self) -> None:
+        await self._connector.close(abort_ssl=True)
 
 
 class _Exchange:
@@ -159,9 +173,9 @@ class _Exchange:
 class _Body(httpx.AsyncByteStream):
     """The answer's body; closing it gives the connection back."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, place: Place) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, line: "Line[_Client]") -> None:
         self._answer = answer
-        self._place = place
+        self._line = line
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         with _as_httpx(None):
@@ -170,7 +184,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._answer.close()  # a body not read to its end closes the socket; after the end it is back in the pool
-        self._place.leave()
+        self._line.leave()
 
 
 @contextmanager

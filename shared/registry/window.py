@@ -43,11 +43,16 @@ class Window:
         self._taken: Final[deque[Slot]] = deque()
 
     def wait_seconds(self, now: float) -> float:
-        """Return how long until a slot may be free: 0 when one is, inf when the oldest is not yet written."""
+        """Return how long until a slot may be free: 0 when one is, inf when nobody knows."""
+        if self.taken(now) < self.limit:
+            return 0.0
+        return self._taken[0].returns_at - now if self._taken else math.inf  # not yet written, or a limit of nothing
+
+    def taken(self, now: float) -> int:
+        """Return how many slots are taken."""
         while self._taken and self._taken[0].returns_at <= now:
             self._taken.popleft()
-        excess = len(self._taken) - self.limit
-        return 0.0 if excess < 0 else self._taken[0].returns_at - now
+        return len(self._taken)
 
     def take(self) -> Slot:
         """Return a slot for the request that is written now; only right after `wait_seconds` returned 0."""

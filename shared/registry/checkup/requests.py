@@ -20,6 +20,7 @@ from shared.registry.client import RegistryClient
 from shared.registry.dialect import Dialect, RepositoriesPage, module_of, open_dialect
 from shared.registry.dialects.auto import Auto
 from shared.registry.errors import Forbidden, RepositoryGone, SignInRejected
+from shared.registry.permits import Permits
 from shared.registry.redirects import origin
 from shared.registry.session import Session
 from shared.registry.tokens import token_service
@@ -48,6 +49,10 @@ class FewRequests:
 
     budget: Budget
     used: int = 0
+
+    @property
+    def permits(self) -> Permits:
+        return self.budget.permits
 
     async def pace(self) -> None:
         self.used += 1

@@ -8,146 +8,227 @@ Why they overlap. A range ends at what the worker has read. It starts at the lat
 
 - what it had read a time to live and a second ago. Whoever uses something now has read back a beat of its own that is
   younger than that, so it has read further;
-- the lowest position that every worker had told, a second ago, to have read. Each has read at least that far since. A
-  worker that was not known then counts as having read nothing, until it is known for a second.
+- the lowest position that every member had told, a second ago, to have read. Each has read at least that far since. A
+  member that was not known then came later than all that was told, and has read itself before it uses anything.
 
-A worker that comes waits a time to live and a second before it uses anything: by then every other one that uses
-something has read of it. A worker that goes silent is bidden farewell by another, a time to live after its last beat
-was read; its own use had ended before. No clocks are compared: each only measures spans.
+Where nobody else had a share in any state of the range, nobody else can use any: then the worker uses its last share
+at once. So who works alone waits for one record to be read back, and no longer.
+
+A worker that comes reads the whole log first (it is compacted: the last beat of each is in it), so it knows all
+members before it asks for anything; and its range begins with states in which it had nothing, until all have told to
+have read of it. No clocks are compared: each only measures spans.
+
+Requests and connections follow the same rule, with two differences. Who is silent sends nothing after two seconds, but
+may hold its connections open for long: they are given away only when it is gone. And who has more connections open
+than it may cannot close them at once: it tells as read only what it has complied with.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from shared.registry.sharing.ledger import Beat, Farewell, Ledger
+from shared.messages.budget_claimed import Beat
+from shared.registry.sharing.ledger import NOTHING, Ledger, Record, Share
 
 WINDOW_SECONDS: Final = 1.1
 """The second in which nobody may pass the limit, and what a request's way may add to it."""
 
 MARGIN_SECONDS: Final = 0.1
+REQUESTS_TTL: Final = 2.0
+"""Seconds that a beat lets its sender send requests."""
+
+CONNECTIONS_TTL: Final = 60.0
+"""Seconds that a beat lets its sender open connections; longer than that, a stopped process is taken for gone."""
+
+_STEP_SECONDS: Final = 0.05
+"""How exactly it is remembered when what was read, and how soon a share is computed anew."""
 
 
-@dataclass
-class _Read:
-    """What was read up to a moment.  seen: by worker, the position it had told to have read."""
+@dataclass(frozen=True)
+class _Entry:
+    """mine, others: shares as of a position, until the next entry's."""
 
-    at: float
     position: int
-    seen: dict[str, int]
+    mine: int
+    others: int
 
 
 @dataclass
 class _History:
-    """A worker's share of one registry over positions, the last ones; each holds until the next."""
+    """The shares of one registry over positions, the last ones."""
 
-    shares: deque[tuple[int, int]] = field(default_factory=deque)
+    entries: deque[_Entry] = field(default_factory=deque)
 
-    def note(self, position: int, share: int) -> None:
-        if not self.shares or self.shares[-1][1] != share:
-            self.shares.append((position, share))
+    def note(self, position: int, mine: int, others: int) -> None:
+        last = self.entries[-1] if self.entries else _Entry(-1, 0, 0)
+        if (last.mine, last.others) != (mine, others):
+            self.entries.append(_Entry(position, mine, others))
 
     def forget_before(self, position: int) -> None:
         """Forget what held only before a position."""
-        while len(self.shares) > 1 and self.shares[1][0] <= position:
-            self.shares.popleft()
+        while len(self.entries) > 1 and self.entries[1].position <= position:
+            self.entries.popleft()
 
-    def smallest_since(self, position: int) -> int:
-        """Return the smallest share that held at or after a position."""
-        smallest = None
-        for since, share in reversed(self.shares):
-            smallest = share if smallest is None else min(smallest, share)
-            if since <= position:
-                return smallest
-        return 0  # it had none at the beginning of the range
+    def usable(self, start: int) -> int:
+        """Return what may be used over the states from a position on."""
+        mine = []
+        is_alone = True
+        for entry in reversed(self.entries):
+            mine.append(entry.mine)
+            is_alone = is_alone and not entry.others
+            if entry.position <= start:
+                break
+        else:
+            mine.append(0)  # before its first entry there was nothing
+        return mine[0] if is_alone else min(mine)
+
+
+class _Moments:
+    """Positions by the moment at which they were known, the last ones.
+
+    seconds: how far back it is asked.  step: positions known sooner after another are left out.
+    """
+
+    def __init__(self, seconds: float, step: float = 0.0) -> None:
+        self._seconds: Final = seconds
+        self._step: Final = step
+        self._known: Final[deque[tuple[float, int]]] = deque()
+
+    def note(self, now: float, position: int) -> None:
+        if not self._known or now - self._known[-1][0] >= self._step:
+            self._known.append((now, position))
+        while len(self._known) > 1 and self._known[1][0] <= now - self._seconds:
+            self._known.popleft()
+
+    def by(self, moment: float) -> int | None:
+        """Return the last position known by a moment, None where none was."""
+        return next((position for at, position in reversed(self._known) if at <= moment), None)
+
+
+class _Rule:
+    """The rule for one resource.  ttl: seconds that a beat lets its sender use its share."""
+
+    def __init__(self, ttl: float) -> None:
+        self.ttl: Final = ttl
+        self._read: Final = _Moments(ttl + WINDOW_SECONDS, _STEP_SECONDS)
+        self._told: Final[dict[str, _Moments]] = {}
+        self._histories: Final[dict[str, _History]] = {}
+        self._oldest = self._start = -1
+        self._computed_at = float("-inf")
+
+    def hear(self, now: float, worker: str, told: int) -> None:
+        self._told.setdefault(worker, _Moments(WINDOW_SECONDS)).note(now, told)
+
+    def note(self, registry: str, position: int, mine: int, others: int) -> None:
+        self._histories.setdefault(registry, _History()).note(position, mine, others)
+
+    def read(self, now: float, position: int, members: Mapping[str, Beat]) -> None:
+        self._read.note(now, position)
+        for worker in [worker for worker in self._told if worker not in members]:
+            del self._told[worker]
+        self._computed_at = float("-inf")
+
+    def usable(self, now: float, registry: str, counted: Iterable[str]) -> int:
+        """counted: the members that may use some now."""
+        history = self._histories.get(registry)
+        if history is None:
+            return 0
+        if not 0 <= now - self._computed_at < _STEP_SECONDS:
+            self._oldest = _or_none_read(self._read.by(now - self.ttl - WINDOW_SECONDS))
+            self._start = max(self._oldest, self._told_by(now - WINDOW_SECONDS, counted))
+            self._computed_at = now
+        history.forget_before(self._oldest)
+        return history.usable(self._start)
+
+    def _told_by(self, moment: float, counted: Iterable[str]) -> int:
+        told = (self._told[worker].by(moment) for worker in counted)
+        return min((position for position in told if position is not None), default=-1)
 
 
 class Allowance:
-    """One worker's view of the log, and what it may use.
+    """One worker's view of the log, and what it may use.  clock: monotonic seconds, of this machine alone."""
 
-    ttl: seconds that a beat lets its sender use its share.  clock: monotonic seconds, of this machine alone.
-    """
-
-    def __init__(self, worker: str, ttl: float, clock: Callable[[], float]) -> None:
+    def __init__(self, worker: str, clock: Callable[[], float]) -> None:
+        self.ledger: Final = Ledger()
         self._worker: Final = worker
-        self._ttl: Final = ttl
         self._clock: Final = clock
-        self._ledger: Final = Ledger()
-        self._histories: Final[dict[str, _History]] = {}
+        self._requests: Final = _Rule(REQUESTS_TTL)
+        self._connections: Final = _Rule(CONNECTIONS_TTL)
         self._sent: Final[dict[int, float]] = {}
-        self._valid_until = -1.0
-        self._usable_from: float | None = None
+        self._confirmed_at = float("-inf")
+        self._listening_since = float("-inf")
         self._heard: Final[dict[str, float]] = {}
-        self._reads: Final[deque[_Read]] = deque()
-
-    @property
-    def position(self) -> int:
-        """The log position this worker has read."""
-        return self._ledger.position
+        self._last: Final[dict[str, Share]] = {}
 
     def sending(self, number: int) -> None:
         """Told right before a beat of its own is sent."""
         self._sent[number] = self._clock()
 
-    def read(self, position: int, record: Beat | Farewell) -> None:
-        """Take the log's next record."""
+    def read(self, position: int, record: Record, at_ms: int = 0) -> bool:
+        """Take the log's next record, and return whether it changed a share of this worker's."""
         now = self._clock()
-        if isinstance(record, Beat):
-            self._heard[record.worker] = now
-            if record.worker == self._worker:
-                self._read_back(record, now)
-        was_member = self._worker in self._ledger.members
-        touched = self._ledger.read(position, record)
-        if was_member and self._worker not in self._ledger.members:
-            self._usable_from = None  # taken for gone: it comes again, and waits again
-            self._valid_until = -1.0
-        for registry in touched:
-            history = self._histories.setdefault(registry, _History())
-            history.note(position, self._ledger.share(registry, self._worker))
-        seen = {worker: last.seen for worker, last in self._ledger.members.items()}
-        self._reads.append(_Read(now, position, seen))
+        touched = self.ledger.read(position, record, at_ms)
+        if isinstance(record, Beat) and self.ledger.members[record.worker] is record:
+            self._hear(record, now)
+        changed = [self._note(registry, position) for registry in touched]
+        for worker in [worker for worker in self._heard if worker not in self.ledger.members]:
+            del self._heard[worker]
+        for rule in (self._requests, self._connections):
+            rule.read(now, position, self.ledger.members)
+        return any(changed)
 
-    def usable(self, registry: str) -> int:
-        """Return what it may use of a registry now: requests a second, or connections."""
-        now = self._clock()
-        if self._usable_from is None or now < self._usable_from or now >= self._valid_until:
-            return 0
-        history = self._histories.get(registry)
-        if history is None:
-            return 0
-        oldest = self._read_by(now - self._ttl - WINDOW_SECONDS)
-        history.forget_before(oldest)
-        return history.smallest_since(max(oldest, self._told_by(now - WINDOW_SECONDS)))
+    def requests(self, registry: str) -> int:
+        """Return the requests it may send to a registry in any second that lasts on."""
+        members, silent = self.ledger.members, self.ledger.silent
+        return self._usable(self._requests, registry, (worker for worker in members if worker not in silent))
 
-    def gone(self) -> list[Farewell]:
-        """Return a farewell for each worker that was not heard of for its time to live."""
+    def connections(self, registry: str) -> int:
+        """Return how many connections to a registry it may have open."""
+        return self._usable(self._connections, registry, self.ledger.members)
+
+    def unheard(self, seconds: float) -> list[Beat]:
+        """Return the last beat of each other member that was not heard of for so long, while this one was listening."""
         now = self._clock()
+        if now >= self._confirmed_at + REQUESTS_TTL:
+            return []
         return [
-            Farewell(worker, last.number)
-            for worker, last in self._ledger.members.items()
-            if worker != self._worker and now - self._heard[worker] >= self._ttl
+            last
+            for worker, last in self.ledger.members.items()
+            if worker != self._worker and now - max(self._heard[worker], self._listening_since) >= seconds
         ]
 
-    def _read_back(self, beat: Beat, now: float) -> None:
+    def _usable(self, rule: _Rule, registry: str, counted: Iterable[str]) -> int:
+        now = self._clock()
+        if now >= self._confirmed_at + rule.ttl - MARGIN_SECONDS:
+            return 0
+        return rule.usable(now, registry, counted)
+
+    def _hear(self, beat: Beat, now: float) -> None:
+        self._heard[beat.worker] = now
+        self._requests.hear(now, beat.worker, beat.seen)
+        self._connections.hear(now, beat.worker, beat.settled)
+        if beat.worker != self._worker:
+            return
         sent = self._sent.pop(beat.number, None)
         if sent is None:
             return
         for older in [number for number in self._sent if number < beat.number]:
             del self._sent[older]
-        self._valid_until = max(self._valid_until, sent + self._ttl - MARGIN_SECONDS)
-        if self._usable_from is None:
-            self._usable_from = now + self._ttl + WINDOW_SECONDS
+        if now >= self._confirmed_at + REQUESTS_TTL:
+            self._listening_since = now
+        self._confirmed_at = max(self._confirmed_at, sent)
 
-    def _read_by(self, moment: float) -> int:
-        """Return the position read by a moment, -1 where nothing was. Forgets what was read before."""
-        while len(self._reads) > 1 and self._reads[1].at <= moment:
-            self._reads.popleft()
-        return self._reads[0].position if self._reads and self._reads[0].at <= moment else -1
+    def _note(self, registry: str, position: int) -> bool:
+        shares = self.ledger.shares(registry)
+        mine = shares.pop(self._worker, NOTHING)
+        self._requests.note(registry, position, mine.requests, sum(share.requests for share in shares.values()))
+        self._connections.note(
+            registry, position, mine.connections, sum(share.connections for share in shares.values())
+        )
+        before, self._last[registry] = self._last.get(registry, NOTHING), mine
+        return before != mine
 
-    def _told_by(self, moment: float) -> int:
-        """Return the lowest position that all workers of now had told by then to have read, -1 where one had not."""
-        then = next((read for read in reversed(self._reads) if read.at <= moment), None)
-        if then is None:
-            return -1
-        return min((then.seen.get(worker, -1) for worker in self._ledger.members), default=-1)
+
+def _or_none_read(position: int | None) -> int:
+    return -1 if position is None else position

@@ -1,137 +1,130 @@
 """The log of beats, folded: the same state for everybody who has read as far. Pure; nobody's clock is in it."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
+from shared.messages.budget_claimed import Beat, Claim, Gone, Silent
 from shared.registry.sharing.division import Claimant, divide
 
-TURN_BEATS: Final = 70
-"""How long a turn lasts, where there are more workers than requests: in beats of whoever is first. At 0.4 s a beat,
-28 s: what a turn's change leaves unused is then a twentieth."""
+Record = Beat | Silent | Gone
+
+TURN_MS: Final = 60_000
+"""How long a turn lasts where there are more workers than requests, in the log's own time (Kafka's stamp on each
+record, the same for all who read it). What a turn's change leaves unused, about 1.5 s, is a fortieth of it."""
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What a worker wants of a registry at one stage.  limit: of the registry, as the worker knows it."""
+class Share:
+    """Of one registry.  requests: in any second.  connections: open at once."""
 
-    registry: str
-    stage: int
-    want: int
-    limit: int
+    requests: int = 0
+    connections: int = 0
 
 
-@dataclass(frozen=True)
-class Beat:
-    """A worker lives.
-
-    worker: made anew at each start.  number: of its beats, from 1.  seen: the log position it has read.
-    claims: all that it wants now; a registry left out it wants nothing of.
-    """
-
-    worker: str
-    number: int
-    seen: int
-    claims: tuple[Claim, ...] = ()
-
-
-@dataclass(frozen=True)
-class Farewell:
-    """A worker uses no share any more: it ended, or nobody has heard of it for its time to live.
-
-    number: of its last beat that was known: a later one in the log voids this.
-    """
-
-    worker: str
-    number: int
-
-
-@dataclass
-class _Shares:
-    """A registry's division as of now.  turn: see `divide`.  beats: of the first one, since its turn began."""
-
-    by_worker: dict[str, int] = field(default_factory=dict)
-    turn: int = 0
-    beats: int = 0
+NOTHING: Final = Share()
 
 
 class Ledger:
     """The state of the log up to some position.
 
     Limits are told with the claims: the smallest counts, so that a lowered limit holds once one has heard of it.
+    Who may have no connection gets no requests either.
     """
 
     def __init__(self) -> None:
         self.position = -1
         self.members: Final[dict[str, Beat]] = {}
-        """The last beat of each worker."""
+        """The last beat of each worker that is not gone."""
 
-        self._registries: Final[dict[str, _Shares]] = {}
+        self.silent: Final[set[str]] = set()
+        """Those members that send nothing: they only hold their connections."""
 
-    def read(self, position: int, record: Beat | Farewell) -> frozenset[str]:
-        """Take the record at this position, and return the registries whose division it may have changed."""
+        self._turn = 0
+        self._claims: Final[defaultdict[str, dict[str, Claim]]] = defaultdict(dict)
+        self._shares: Final[dict[str, dict[str, Share]]] = {}
+
+    def read(self, position: int, record: Record, at_ms: int = 0) -> frozenset[str]:
+        """Take the record at this position, and return the registries whose division it may have changed.
+
+        at_ms: the log's time of the record.
+        """
         self.position = position
-        if isinstance(record, Farewell):
-            return self._bid_farewell(record)
-        return self._hear(record)
+        touched = self._take(record)
+        turn = at_ms // TURN_MS
+        if turn != self._turn:
+            self._turn = turn
+            touched |= self._claims.keys()
+        self._divide(touched)
+        return frozenset(touched)
 
-    def share(self, registry: str, worker: str) -> int:
+    def share(self, registry: str, worker: str) -> Share:
         """Return a worker's share of a registry."""
-        shares = self._registries.get(registry)
-        return shares.by_worker.get(worker, 0) if shares else 0
+        return self._shares.get(registry, {}).get(worker, NOTHING)
 
-    def shares(self, registry: str) -> dict[str, int]:
+    def shares(self, registry: str) -> dict[str, Share]:
         """Return all shares of a registry, by worker."""
-        shares = self._registries.get(registry)
-        return dict(shares.by_worker) if shares else {}
+        return dict(self._shares.get(registry, {}))
 
-    def _hear(self, beat: Beat) -> frozenset[str]:
-        before = self.members.get(beat.worker)
-        if before is not None and beat.number <= before.number:
-            return frozenset()  # sent twice by its client
+    def limits(self, registry: str) -> tuple[int, int]:
+        """Return the requests a second and the connections that all may use of a registry; 0 where nobody wants any."""
+        claims = self._claims.get(registry, {})
+        return _requests_limit(claims, self.silent), min(
+            (claim.max_connections for claim in claims.values()), default=0
+        )
+
+    def _take(self, record: Record) -> set[str]:
+        last = self.members.get(record.worker)
+        if isinstance(record, Beat):
+            return set() if last and record.number <= last.number else self._hear(record, last)
+        if last is None or last.number > record.number:
+            return set()  # void: it was heard of since
+        touched = {claim.registry for claim in last.claims}
+        if isinstance(record, Silent):
+            self.silent.add(record.worker)
+            return touched
+        self.silent.discard(record.worker)
+        del self.members[record.worker]
+        for registry in touched:
+            del self._claims[registry][record.worker]
+        return touched
+
+    def _hear(self, beat: Beat, before: Beat | None) -> set[str]:
         self.members[beat.worker] = beat
-        touched = _registries_of(beat) | (_registries_of(before) if before else frozenset())
-        self._take_turns(beat.worker, touched)
-        self._divide(touched)
+        old = {claim.registry: claim for claim in before.claims} if before else {}
+        new = {claim.registry: claim for claim in beat.claims}
+        touched = {registry for registry in old.keys() | new.keys() if old.get(registry) != new.get(registry)}
+        for registry in touched:
+            if registry in new:
+                self._claims[registry][beat.worker] = new[registry]
+            else:
+                del self._claims[registry][beat.worker]
+        if beat.worker in self.silent:
+            self.silent.discard(beat.worker)
+            touched |= new.keys()
         return touched
-
-    def _bid_farewell(self, farewell: Farewell) -> frozenset[str]:
-        last = self.members.get(farewell.worker)
-        if last is None or last.number > farewell.number:
-            return frozenset()
-        del self.members[farewell.worker]
-        touched = _registries_of(last)
-        self._divide(touched)
-        return touched
-
-    def _take_turns(self, worker: str, registries: Iterable[str]) -> None:
-        """Count the beats of whoever holds a share while others hold none; after so many it is the next one's turn."""
-        for registry in registries:
-            shares = self._registries.get(registry)
-            if shares and shares.by_worker and worker == min(shares.by_worker):
-                shares.beats += 1
-                if shares.beats >= TURN_BEATS:
-                    shares.turn, shares.beats = shares.turn + 1, 0
 
     def _divide(self, registries: Iterable[str]) -> None:
-        for registry in registries:
-            wants: dict[Claimant, int] = {}
-            limits = []
-            for worker, claim in self._claims(registry):
-                wants[Claimant(claim.stage, worker)] = claim.want
-                limits.append(claim.limit)
-            if not wants:
-                self._registries.pop(registry, None)
+        for registry in list(registries):
+            claims = self._claims[registry]
+            if not claims:
+                del self._claims[registry]
+                self._shares.pop(registry, None)
                 continue
-            shares = self._registries.setdefault(registry, _Shares())
-            shares.by_worker = divide(min(limits), wants, shares.turn)
+            _, most = self.limits(registry)
+            wanted = {Claimant(claim.stage, worker): claim.connections for worker, claim in claims.items()}
+            connections = divide(most, wanted, self._turn)
+            asked = {
+                Claimant(claim.stage, worker): claim.requests
+                for worker, claim in claims.items()
+                if connections.get(worker) and worker not in self.silent
+            }
+            requests = divide(_requests_limit(claims, self.silent), asked, self._turn)
+            self._shares[registry] = {
+                worker: Share(requests.get(worker, 0), amount) for worker, amount in connections.items()
+            }
 
-    def _claims(self, registry: str) -> Iterator[tuple[str, Claim]]:
-        for worker, last in self.members.items():
-            for claim in last.claims:
-                if claim.registry == registry:
-                    yield worker, claim
 
-
-def _registries_of(beat: Beat) -> frozenset[str]:
-    return frozenset(claim.registry for claim in beat.claims)
+def _requests_limit(claims: dict[str, Claim], silent: set[str]) -> int:
+    return min((claim.max_rps for worker, claim in claims.items() if worker not in silent), default=0)

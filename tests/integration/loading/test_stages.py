@@ -39,7 +39,7 @@ from shared.pipeline.partitioning import key_of, partition_of
 from shared.pipeline.stage import Stage
 from shared.pipeline.topics import topic_name
 from shared.pipeline.worker import run_stage
-from shared.registry.clients import RegistryClients
+from shared.registry.clients import OwnBudgets, RegistryClients
 from shared.settings import Settings
 from tests.fakes.store import FakeStore
 from tests.support.broker import PARTITIONS
@@ -137,7 +137,7 @@ async def loading(settings: Settings, registry: Registry, **connection: Any) -> 
         view = ConnectionsView(topic)
         await view.start()
         stack.push_async_callback(view.stop)
-        clients = RegistryClients(settings)
+        clients = RegistryClients(settings, OwnBudgets())
         stack.push_async_callback(clients.close)
         window = CountingWindow(time.monotonic, settings.stall_seconds)
         await stack.enter_async_context(progress_heard(settings, window.hear, stop))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from shared.registry.clients import RegistryClients
+from shared.registry.clients import OwnBudgets, RegistryClients
 from shared.registry.dialect import Dialect, RepositoriesPage, TagsPage
 from shared.settings import Settings
 from tests.fakes.product.server import ProductServer
@@ -18,7 +18,7 @@ async def open_dialect_of(server: ProductServer, **settings: Any) -> AsyncIterat
     """Yield the server's dialect, signed in unless told otherwise. host, password: other than the server's."""
     fields = {"username": server.username, **server.connection, **settings}
     password = fields.pop("password", server.password)
-    clients = RegistryClients(Settings(attempts=2, listing_pages=200))
+    clients = RegistryClients(Settings(attempts=2, listing_pages=200), OwnBudgets())
     try:
         connection = connection_to(fields.pop("host", server.url), **fields)
         yield clients.of(connection, SecretStr(password) if password else None)

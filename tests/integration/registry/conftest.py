@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from shared.messages.connection_changed import Connection
 from shared.registry.client import RegistryClient
-from shared.registry.clients import RegistryClients
+from shared.registry.clients import OwnBudgets, RegistryClients
 from shared.registry.dialects.v2 import V2
 from shared.settings import Settings
 from tests.fakes.hostile_registry import HostileRegistry, hostile_registry
@@ -31,7 +31,7 @@ async def hostile() -> AsyncIterator[HostileRegistry]:
 @pytest.fixture
 async def make_client() -> AsyncIterator[MakeClient]:
     """Make clients: host, password, and the connection's fields; each call replaces the one before."""
-    clients = RegistryClients(Settings(attempts=2, listing_pages=20))
+    clients = RegistryClients(Settings(attempts=2, listing_pages=20), OwnBudgets())
     revision = 0
 
     def make(host: str, password: str | None = None, **fields: Any) -> RegistryClient:

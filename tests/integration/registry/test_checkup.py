@@ -14,6 +14,7 @@ from shared.registry.budget import WindowBudget
 from shared.registry.checkup.course import checked
 from shared.registry.checkup.requests import MOST_REQUESTS
 from shared.registry.checkup.result import CheckStage, Outcome, StageChecked
+from shared.registry.grant import FixedGrant
 from tests.fakes.hostile_registry import HostileRegistry, Reply, reply_challenge, reply_json
 from tests.fakes.product.registry_v2 import V2_KINDS
 from tests.integration.registry.conftest import connection_to
@@ -34,7 +35,7 @@ def now() -> datetime:
 async def checkup(host: str, password: str | None = None, clock: Callable[[], datetime] = now, **fields: Any) -> Stages:
     connection = connection_to(host, **fields)
     secret = SecretStr(password) if password else None
-    return {one.stage: one async for one in checked(connection, secret, WindowBudget(1000), clock)}
+    return {one.stage: one async for one in checked(connection, secret, WindowBudget(FixedGrant(1000)), clock)}
 
 
 def outcomes(stages: Stages) -> dict[CheckStage, Outcome]:

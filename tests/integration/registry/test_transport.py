@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from shared.registry.budget import Budget, WindowBudget
+from shared.registry.grant import FixedGrant
 from shared.registry.transport import RegistryTransport
 from shared.registry.window import Slot
 from tests.fakes.hostile_registry import HostileRegistry, Reply
@@ -25,8 +26,9 @@ async def make_transport() -> AsyncIterator[MakeTransport]:
     def make(
         connections: int = 10, kept: int = 10, expiry: float = 5, budget: Budget | None = None
     ) -> RegistryTransport:
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=kept, keepalive_expiry=expiry)
-        made.append(RegistryTransport(limits, ssl.create_default_context(), budget or WindowBudget(1000)))
+        limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=expiry)
+        budget = budget or WindowBudget(FixedGrant(1000, connections))
+        made.append(RegistryTransport(limits, ssl.create_default_context(), budget))
         return made[-1]
 
     yield make
@@ -124,7 +126,7 @@ async def test_a_full_pool_is_a_pool_timeout(hostile: HostileRegistry, make_tran
 
 async def test_waiting_for_the_budget_is_no_timeout(hostile: HostileRegistry, make_transport: MakeTransport) -> None:
     hostile.scripts["/x"] = Reply()
-    transport = make_transport(connections=1, budget=WindowBudget(2))
+    transport = make_transport(budget=WindowBudget(FixedGrant(2, 1)))
     short = {"connect": 0.2, "read": 0.2, "write": 0.2, "pool": 0.2}
     answers = await asyncio.gather(*(get(transport, hostile.url + "/x", **short) for _ in range(5)))
     assert [answer.status_code for answer in answers] == [200] * 5
@@ -199,7 +201,7 @@ class SlowToAdmit(WindowBudget):
     """Holds each request, its connection in hand, for a while."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(1000)
+        super().__init__(FixedGrant(1000, 1))
         self.seconds = seconds
 
     async def admit(self) -> Slot:
@@ -219,7 +221,7 @@ async def test_a_request_cancelled_while_the_window_holds_it_leaves_no_connectio
 ) -> None:
     hostile.scripts["/x"] = Reply()
     budget = SlowToAdmit(0)
-    transport = make_transport(connections=1, budget=budget)
+    transport = make_transport(budget=budget)
     await get(transport, hostile.url + "/x")
     budget.seconds = 60
     for _ in range(2):  # on the kept connection, then on a new one
@@ -252,7 +254,11 @@ async def test_a_request_is_written_in_the_tick_in_which_the_window_admits_it(ma
                 self.socket.close()
 
         with pytest.raises(httpx.TransportError):
-            await get(make_transport(budget=Watched(10)), f"http://127.0.0.1:{server.getsockname()[1]}/x", connect=1)
+            await get(
+                make_transport(budget=Watched(FixedGrant(10))),
+                f"http://127.0.0.1:{server.getsockname()[1]}/x",
+                connect=1,
+            )
     assert arrived[0] > 0
 
 

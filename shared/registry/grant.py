@@ -1,0 +1,36 @@
+"""What a process may use of a registry now, and what it would use. The seam between a budget and who grants it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Grant(Protocol):
+    """What is granted; asked at each use, since it may end at any moment."""
+
+    def requests(self) -> int:
+        """Return how many requests may be sent in any one second."""
+
+    def connections(self) -> int:
+        """Return how many connections may be open."""
+
+
+@dataclass
+class FixedGrant:
+    """The registry's limits as a whole: where one process uses them alone."""
+
+    max_rps: int
+    max_connections: int = 1000
+
+    def requests(self) -> int:
+        return self.max_rps
+
+    def connections(self) -> int:
+        return self.max_connections
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a process has use for.  requests: in the next second; None: as many as there are.  connections: so, too."""
+
+    requests: int | None = 0
+    connections: int | None = 0

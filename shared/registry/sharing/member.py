@@ -1,0 +1,169 @@
+"""One process as a member: what it tells of its registries, and what each of its budgets is granted."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+from uuid import uuid4
+
+from shared.messages.budget_claimed import Beat, Claim, Gone, Silent
+from shared.messages.connection_changed import Connection
+from shared.registry.budget import WindowBudget
+from shared.registry.sharing.allowance import CONNECTIONS_TTL, REQUESTS_TTL, WINDOW_SECONDS, Allowance
+from shared.registry.sharing.ledger import Record
+
+_ASK_SECONDS: Final = 1.0
+"""After so long without a beat it is asked whether a process on this machine lives; a beat is due several times."""
+
+
+class Clock(Protocol):
+    """Seconds that go on while the process or the machine is stopped; from any beginning."""
+
+    def __call__(self) -> float: ...
+
+
+class Member:
+    """Gives each registry its budget in this process, and takes part in the division.
+
+    stage: the higher, the further downstream.  process: where this runs.  ended: whether a process is known to have
+    ended, by where it ran.
+    """
+
+    def __init__(self, stage: int, clock: Clock, process: str = "", ended: Callable[[str], bool] = bool) -> None:
+        self.needed: Final = asyncio.Event()
+        """Set once a registry is to be asked: until then there is nothing to take part in."""
+
+        self.urgent: Final = asyncio.Event()
+        """Set when others should hear of this process at once."""
+
+        self._stage: Final = stage
+        self._clock: Final = clock
+        self._process: Final = process
+        self._ended: Final = ended
+        self._registries: Final[dict[str, _Registry]] = {}
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Come as another worker, that has read nothing: the log is another one."""
+        self._worker = uuid4().hex
+        self._number = 0
+        self._settled = -1
+        self._allowance = Allowance(self._worker, self._clock)
+        self._claimed: frozenset[str] = frozenset()
+
+    @property
+    def position(self) -> int:
+        """The log position that was read, -1 before the first."""
+        return self._allowance.ledger.position
+
+    def of(self, connection: Connection) -> WindowBudget:
+        """Return the budget that all who ask this registry share, with the limits of the latest revision asked for."""
+        self.needed.set()
+        known = self._registries.get(connection.registry)
+        if known is None:
+            known = self._registries[connection.registry] = _Registry(self, connection.registry)
+        if connection.revision >= known.revision:
+            known.revision = connection.revision
+            known.max_rps, known.max_connections = connection.max_rps, connection.max_connections
+        return known.budget
+
+    def beat(self) -> Beat:
+        """Return the beat that is sent now."""
+        self.urgent.clear()
+        for known in self._registries.values():
+            known.budget.permits.look_again()
+        if all(known.budget.permits.complied for known in self._registries.values()):
+            self._settled = self.position
+        self._number += 1
+        claims = tuple(claim for known in self._registries.values() if (claim := known.claim(self._stage)))
+        self._claimed = frozenset(claim.registry for claim in claims)
+        self._allowance.sending(self._number)
+        return Beat(
+            worker=self._worker,
+            number=self._number,
+            seen=self.position,
+            settled=self._settled,
+            process=self._process,
+            claims=claims,
+        )
+
+    def read(self, position: int, record: Record, at_ms: int) -> None:
+        """Take the log's next record."""
+        if self._allowance.read(position, record, at_ms):
+            self.urgent.set()
+            for known in self._registries.values():
+                known.budget.permits.look_again()
+
+    def farewells(self) -> list[Silent | Gone]:
+        """Return what is to be told of others that were not heard of."""
+        gone = {last.worker: last for last in self._allowance.unheard(CONNECTIONS_TTL + WINDOW_SECONDS)}
+        gone |= {
+            last.worker: last
+            for last in self._allowance.unheard(_ASK_SECONDS)
+            if last.process and self._ended(last.process)
+        }
+        silent = [
+            last
+            for last in self._allowance.unheard(REQUESTS_TTL)
+            if last.worker not in gone and last.worker not in self._allowance.ledger.silent
+        ]
+        return [
+            *(Gone(worker=last.worker, number=last.number) for last in gone.values()),
+            *(Silent(worker=last.worker, number=last.number) for last in silent),
+        ]
+
+    def gone(self) -> Gone | None:
+        """Return this worker's own farewell, for when it has closed everything; None where it never beat."""
+        return Gone(worker=self._worker, number=self._number) if self._number else None
+
+    def wanted(self, registry: str) -> None:
+        """Told that nothing is granted of a registry that is wanted."""
+        if registry not in self._claimed:
+            self.urgent.set()
+
+    def requests(self, registry: str) -> int:
+        return self._allowance.requests(registry)
+
+    def connections(self, registry: str) -> int:
+        return self._allowance.connections(registry)
+
+
+class _Registry:
+    """A registry as this process uses it."""
+
+    def __init__(self, member: Member, registry: str) -> None:
+        self.revision = 0
+        self.max_rps = self.max_connections = 0
+        self.registry: Final = registry
+        grant = _SharedGrant(member, registry)
+        self.budget: Final = WindowBudget(grant, wanted=lambda: member.wanted(registry))
+
+    def claim(self, stage: int) -> Claim | None:
+        """Return what is wanted of it, None where nothing is."""
+        demand = self.budget.demand()
+        requests = self.max_rps if demand.requests is None else min(demand.requests, self.max_rps)
+        connections = self.max_connections if demand.connections is None else demand.connections
+        if not requests and not connections:
+            return None
+        return Claim(
+            registry=self.registry,
+            stage=stage,
+            requests=requests,
+            connections=min(connections, self.max_connections),
+            max_rps=self.max_rps,
+            max_connections=self.max_connections,
+        )
+
+
+@dataclass(frozen=True)
+class _SharedGrant:
+    """This process's share of a registry."""
+
+    member: Member
+    registry: str
+
+    def requests(self) -> int:
+        return self.member.requests(self.registry)
+
+    def connections(self) -> int:
+        return self.member.connections(self.registry)
