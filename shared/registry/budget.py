@@ -14,7 +14,8 @@ from typing import Final, Protocol
 
 from aiolimiter import AsyncLimiter
 
-from shared.registry.grant import Demand, Grant
+from shared.registry.demand import Demand
+from shared.registry.grant import Grant
 from shared.registry.permits import Permits
 from shared.registry.window import WAY_SECONDS, Slot, Window
 
@@ -47,6 +48,9 @@ class Budget(Protocol):
     def answered(self, slot: Slot) -> None:
         """Told when the answer's headers are there."""
 
+    def ended(self) -> None:
+        """Told when an admitted request is over: answered to its end, or failed."""
+
     def hold(self, seconds: float) -> None:
         """Send nothing for so long: the registry asked for it."""
 
@@ -71,10 +75,10 @@ class WindowBudget:
         self._pacer: AsyncLimiter | None = None
         self._pace = 0
         self._held_until = 0.0
-        self._waiting = 0
+        self._demand: Final = Demand(clock())
 
     async def pace(self) -> None:
-        self._waiting += 1
+        self._demand.waits(self._clock())
         try:
             async with self._turn:
                 while seconds := self._seconds_to_turn():  # noqa: ASYNC110  # it waits for time to pass
@@ -82,20 +86,21 @@ class WindowBudget:
                 if self._pacer:
                     await self._pacer.acquire()
         finally:
-            self._waiting -= 1
+            self._demand.waits_no_more(self._clock())
 
     async def admit(self) -> Slot:
-        self._waiting += 1
+        self._demand.waits(self._clock())
         try:
             async with self._order:
                 while True:
                     self._window.limit = self._grant.requests()
                     wait = self._window.wait_seconds(self._clock())
                     if wait <= 0:
+                        self._demand.sent(self._clock())
                         return self._window.take()
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS if math.isinf(wait) else min(wait, _LONGEST_SLEEP_SECONDS))
         finally:
-            self._waiting -= 1
+            self._demand.waits_no_more(self._clock())
 
     def written(self, slot: Slot) -> None:
         slot.written(self._clock())
@@ -103,15 +108,17 @@ class WindowBudget:
     def answered(self, slot: Slot) -> None:
         slot.answered(self._clock())
 
+    def ended(self) -> None:
+        self._demand.answered(self._clock())
+
     def hold(self, seconds: float) -> None:
         self._held_until = max(self._held_until, self._clock() + seconds)
 
-    def demand(self) -> Demand:
-        """Return what it has use for now."""
+    def demand(self) -> tuple[float, float]:
+        """Return the requests a second and the connections that it has use for, inf for any number; asked at beats."""
         used = self._window.taken(self._clock())
-        is_short = self._waiting and used >= self._grant.requests()
-        requests = None if is_short else used + self._waiting
-        return Demand(requests, self.permits.demand(has_work=bool(self._waiting or used)))
+        requests = self._demand.measure(self._clock(), used)
+        return requests, self.permits.demand(has_work=bool(used or self._demand.waiting))
 
     def _seconds_to_turn(self) -> float:
         """Return how long to wait before looking again, 0 when it is the first one's turn."""

@@ -26,11 +26,3 @@ class FixedGrant:
 
     def connections(self) -> int:
         return self.max_connections
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a process has use for.  requests: in the next second; None: as many as there are.  connections: so, too."""
-
-    requests: int | None = 0
-    connections: int | None = 0

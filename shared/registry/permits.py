@@ -1,6 +1,7 @@
 """How many connections a process may have open to one registry, over all its pools."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -75,11 +76,9 @@ class Permits:
             self._close_idle(excess)
         self._changed.set()
 
-    def demand(self, *, has_work: bool) -> int | None:
-        """Return how many there is use for, None where there is use for any."""
-        if self._waiting:
-            return None
-        return max(self.open, int(has_work))
+    def demand(self, *, has_work: bool) -> float:
+        """Return how many there is use for, inf where there is use for any."""
+        return math.inf if self._waiting else max(self.open, int(has_work))
 
     def _make_room(self) -> None:
         """Close an idle connection of another pool, where the first one who waits could have its place."""

@@ -65,12 +65,15 @@ class RegistryTransport(httpx.AsyncBaseTransport):
         url = URL(str(request.url), encoded=True)
         await self._budget.pace()
         line = await self._line(timeouts.get("pool"))
+        exchange = _Exchange(self._budget, timeouts)
         try:
-            answer = await _Exchange(self._budget, timeouts).run(line.session.http, request, url)
+            answer = await exchange.run(line.session.http, request, url)
         except BaseException:
+            exchange.over()
             line.leave()
             raise
-        return httpx.Response(answer.status, headers=answer.raw_headers, stream=_Body(answer, line), request=request)
+        body = _Body(answer, exchange, line)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=body, request=request)
 
     async def aclose(self) -> None:
         await self._pool.close()
@@ -129,6 +132,12 @@ class _Exchange:
             self._budget.answered(self._slot)
         return answer
 
+    def over(self) -> None:
+        """The request is over, whatever came of it."""
+        if self._slot:
+            self._slot = None
+            self._budget.ended()
+
     def connecting(self) -> None:
         """DNS, TCP and TLS begin: the connect timeout runs."""
         self._allow_another_try()
@@ -141,6 +150,7 @@ class _Exchange:
     async def before_write(self) -> None:
         """Wait for the window; the caller writes in the tick this returns in."""
         self._allow_another_try()
+        self.over()  # a try on a kept connection that turned out to be closed
         slot = self._slot = await self._budget.admit()
         self._was_sent_on_new = self._connection_is_new
         # Stamped a loop turn later: should the process be stopped right here, the stamp is late, never early.
@@ -173,8 +183,9 @@ class _Exchange:
 class _Body(httpx.AsyncByteStream):
     """The answer's body; closing it gives the connection back."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, line: "Line[_Client]") -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, exchange: _Exchange, line: "Line[_Client]") -> None:
         self._answer = answer
+        self._exchange = exchange
         self._line = line
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -184,6 +195,7 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._answer.close()  # a body not read to its end closes the socket; after the end it is back in the pool
+        self._exchange.over()
         self._line.leave()
 
 

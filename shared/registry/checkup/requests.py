@@ -69,6 +69,9 @@ class FewRequests:
     def answered(self, slot: Slot) -> None:
         self.budget.answered(slot)
 
+    def ended(self) -> None:
+        self.budget.ended()
+
     def hold(self, seconds: float) -> None:
         self.budget.hold(seconds)
 

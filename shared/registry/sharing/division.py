@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_PAGE: Final = 100
+"""Tags on a page, as is usual: so many requests downstream come of one upstream."""
 
 
 @dataclass(frozen=True, order=True)
@@ -18,7 +22,8 @@ def divide(limit: int, wants: Mapping[Claimant, int], turn: int) -> dict[str, in
     wants: requests that each could send in the next second.  turn: whose turn it is where there are more workers than
     requests; any number, raised by one for the next.
 
-    Each worker with work gets one first. The rest goes downstream first, so that backlogs stay small, to each as much
+    Each worker with work gets one first, and a hundredth of the limit: what a page of a hundred tags costs upstream, so
+    that downstream is never without work. The rest goes downstream first, so that backlogs stay small, to each as much
     as it wants, evenly; what nobody wants yet is spread evenly, so that who gets work next need not wait for it.
     """
     claims = [(claimant, want) for claimant, want in sorted(wants.items(), reverse=True) if want > 0]
@@ -27,9 +32,11 @@ def divide(limit: int, wants: Mapping[Claimant, int], turn: int) -> dict[str, in
         return {}
     if limit < len(workers):
         return dict.fromkeys(_in_turn(claims, turn)[:limit], 1)
-    shares = dict.fromkeys(workers, 1)
-    left = limit - len(workers)
-    unmet = _beyond_the_first(claims)
+    wanted = [sum(want for claimant, want in claims if claimant.worker == worker) for worker in workers]
+    first = fill(limit, [min(want, 1 + limit // _PAGE) for want in wanted])
+    shares = dict(zip(workers, first, strict=True))
+    left = limit - sum(first)
+    unmet = _beyond_the_first(claims, shares)
     for stage in sorted({claimant.stage for claimant, _ in claims}, reverse=True):
         of_stage = [(claimant, want) for claimant, want in unmet if claimant.stage == stage]
         given = fill(left, [want for _, want in of_stage])
@@ -67,11 +74,12 @@ def _in_turn(claims: Sequence[tuple[Claimant, int]], turn: int) -> list[str]:
     return list(dict.fromkeys(order))
 
 
-def _beyond_the_first(claims: Sequence[tuple[Claimant, int]]) -> list[tuple[Claimant, int]]:
-    """Return what each still wants once its worker has one."""
-    met: set[str] = set()
+def _beyond_the_first(claims: Sequence[tuple[Claimant, int]], first: Mapping[str, int]) -> list[tuple[Claimant, int]]:
+    """Return what each still wants once its worker has what it gets first."""
+    left = dict(first)
     unmet = []
     for claimant, want in claims:
-        unmet.append((claimant, want - (claimant.worker not in met)))
-        met.add(claimant.worker)
+        met = min(want, left[claimant.worker])
+        left[claimant.worker] -= met
+        unmet.append((claimant, want - met))
     return unmet

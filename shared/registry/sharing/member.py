@@ -140,16 +140,14 @@ class _Registry:
 
     def claim(self, stage: int) -> Claim | None:
         """Return what is wanted of it, None where nothing is."""
-        demand = self.budget.demand()
-        requests = self.max_rps if demand.requests is None else min(demand.requests, self.max_rps)
-        connections = self.max_connections if demand.connections is None else demand.connections
+        requests, connections = self.budget.demand()
         if not requests and not connections:
             return None
         return Claim(
             registry=self.registry,
             stage=stage,
-            requests=requests,
-            connections=min(connections, self.max_connections),
+            requests=int(min(requests, self.max_rps)),
+            connections=int(min(connections, self.max_connections)),
             max_rps=self.max_rps,
             max_connections=self.max_connections,
         )

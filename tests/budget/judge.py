@@ -1,0 +1,101 @@
+"""Reads the raw log of a budget proof, and says what each registry saw. Nothing else decides.
+
+    python -m tests.budget.judge LOG
+
+LOG: JSON lines. `registry` events hold the limits; `request`, `open` and `close` what it saw; `begins` and `ends` where
+there surely was a backlog, and how much was left at its end. Times are in nanoseconds, of the registry's machine.
+Its last line is one JSON object. Exit code 0: no limit was passed, and without faults the budget was used.
+"""
+
+import json
+import sys
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+Line = dict[str, Any]
+
+_SECOND_NS: Final = 1_000_000_000
+_LEAST_USED: Final = 0.95
+_LEAST_USED_OF_ONE: Final = 0.90
+"""At one request a second: its turns go round."""
+
+
+def main(log: Path) -> int:
+    limits = judged(json.loads(line) for line in log.read_text().splitlines())
+    _print_table(limits)
+    print(f"Log: {log}")
+    print(json.dumps({"limits": limits}))
+    return 0 if all(map(is_well, limits)) else 1
+
+
+def judged(lines: Iterable[Line]) -> list[Line]:
+    """Return a verdict on each registry, in the order in which they came."""
+    by_registry: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        by_registry[line["registry"]].append(line)
+    return [_verdict(of_one) for of_one in by_registry.values()]
+
+
+def is_well(verdict: Line) -> bool:
+    """Return whether no limit was passed, and whether it was used where it had to be."""
+    if verdict["most_in_a_second"] > verdict["max_rps"] or verdict["most_connections"] > verdict["max_connections"]:
+        return False
+    least = _LEAST_USED if verdict["max_rps"] > 1 else _LEAST_USED_OF_ONE
+    return bool(verdict["faults"] or verdict["used"] >= least)
+
+
+def _verdict(lines: list[Line]) -> Line:
+    (registry,) = (line for line in lines if line["event"] == "registry")
+    times = sorted(line["at"] for line in lines if line["event"] == "request")
+    (begin,) = (line for line in lines if line["event"] == "begins")
+    (end,) = (line for line in lines if line["event"] == "ends")
+    seconds = (end["at"] - begin["at"]) / _SECOND_NS
+    within = bisect_right(times, end["at"]) - bisect_left(times, begin["at"])
+    has_backlog = end["left"] > 0
+    return {
+        "registry": registry["registry"],
+        "max_rps": registry["max_rps"],
+        "most_in_a_second": most_in_a_second(times),
+        "max_connections": registry["max_connections"],
+        "most_connections": _most_open(lines),
+        "used": round(within / seconds / registry["max_rps"], 3) if has_backlog else 0.0,
+        "faults": registry["faults"],
+        "requests": len(times),
+        "seconds": round(seconds, 1),
+    }
+
+
+def most_in_a_second(times: list[int]) -> int:
+    """Return the most arrivals in any closed second. times: nanoseconds, in order."""
+    most = first = 0
+    for index, at in enumerate(times):
+        while times[first] < at - _SECOND_NS:
+            first += 1
+        most = max(most, index - first + 1)
+    return most
+
+
+def _most_open(lines: list[Line]) -> int:
+    """Return the most connections that were open at once, in the order in which the registry saw them come and go."""
+    most = now = 0
+    for line in lines:
+        now += {"open": 1, "close": -1}.get(line["event"], 0)
+        most = max(most, now)
+    return most
+
+
+def _print_table(limits: list[Line]) -> None:
+    print(f"{'registry':<16} {'RPS':>5} {'most':>5} {'conns':>6} {'most':>5} {'used':>6} {'requests':>9}  faults")
+    for one in limits:
+        print(
+            f"{one['registry']:<16} {one['max_rps']:>5} {one['most_in_a_second']:>5} {one['max_connections']:>6} "
+            f"{one['most_connections']:>5} {one['used']:>6.3f} {one['requests']:>9}  "
+            f"{'yes' if one['faults'] else 'no':<4} {'' if is_well(one) else 'WRONG'}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
