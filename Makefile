@@ -62,6 +62,10 @@ product-costs: dev setup doctor  ## Count what loads of each product cost; write
 chaos: dev setup doctor  ## Kill everything at random while a registry is loaded, and judge what was told; SEED=7 KILLS=50
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --kills $(or $(KILLS),50)
 
+.PHONY: budget-proof
+budget-proof: dev setup doctor  ## Count what registries see of nine processes, faults and all; takes ten minutes; ARGS="--phase alone"
+	@$(BIN)/python -m tests.budget $(ARGS)
+
 .PHONY: doctor
 doctor: dev  ## Say which parts the tests need that are not here, and how to install them
 	@$(BIN)/python -m tests.support.prerequisites

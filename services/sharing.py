@@ -86,6 +86,7 @@ async def _with_clients(settings: Settings, member: Member) -> None:
         await log.open()
         member.begin_anew()
         await log.read_to_end(member)
+        member.listening.set()
         stack.push_async_callback(_leave, log, member)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(log.keep_reading(member))
@@ -144,6 +145,7 @@ class _BeatLog:
             if received.offset <= member.position:
                 _LOG.warning("the log of the budgets begins anew", topic=self._source.topic)
                 member.begin_anew()
+                member.listening.set()
             try:
                 record = _as_read(received)
             except PermanentError as error:

@@ -20,7 +20,9 @@ class Claim(Shape):
     """What a worker wants of one registry.
 
     stage: the higher, the further downstream.  requests: that it could send in the next second.
-    connections: that it has use for.  max_rps, max_connections: the registry's limits, as the worker knows them.
+    connections: that it has use for.  max_rps, max_connections: the registry's limits, as the worker knows them,
+    lowered as the registry asked for.  is_broken: nothing is asked of it, since it did not answer.  refused: the
+    revision of the connection whose sign-in it rejected, 0 = none.
     """
 
     registry: RegistryId
@@ -29,6 +31,8 @@ class Claim(Shape):
     connections: int = Field(ge=0, le=_MOST)
     max_rps: int = Field(ge=0, le=_MOST)
     max_connections: int = Field(ge=0, le=_MOST)
+    is_broken: bool = False
+    refused: int = Field(0, ge=0)
 
 
 class Beat(Message):

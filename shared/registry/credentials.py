@@ -6,6 +6,7 @@ Some products lock an account out after three failed sign-ins, so a page of tags
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -25,10 +26,23 @@ class Verdict(Enum):
     NEITHER = auto()
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What other processes know of these credentials.
+
+    host: of the registry.  is_known: whether one of them was rejected.  tell: tells them.
+    """
+
+    host: str
+    is_known: Callable[[], Awaitable[bool]]
+    tell: Callable[[], None]
+
+
 class Credentials:
     """What a person gave for one registry, and what became of it so far."""
 
-    def __init__(self, username: str, password: SecretStr) -> None:
+    def __init__(self, username: str, password: SecretStr, refusal: Refusal | None = None) -> None:
+        self._refusal: Final = refusal
         self.username: Final = username
         self._password: Final = password
         self._one: Final = asyncio.Lock()
@@ -61,6 +75,8 @@ class Credentials:
     async def _shown(
         self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict], as_token: bool
     ) -> Answer:
+        if not self._accepted and not self._rejected and self._refusal and await self._refusal.is_known():
+            self._rejected = sign_in_rejected(self._refusal.host)
         if self._rejected:
             raise self._rejected
         try:
@@ -74,6 +90,8 @@ class Credentials:
         if verdict is Verdict.REJECTED or (verdict is Verdict.UNEXPLAINED and not self._accepted):
             self._rejected = sign_in_rejected(answer.host)
         if self._rejected:
+            if self._refusal:
+                self._refusal.tell()
             raise self._rejected
         self._accepted = self._accepted or verdict is Verdict.ACCEPTED
         return answer

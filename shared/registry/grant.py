@@ -1,11 +1,20 @@
-"""What a process may use of a registry now, and what it would use. The seam between a budget and who grants it."""
+"""What a process may use of a registry now: the seam between a budget and who grants it."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 
 class Grant(Protocol):
-    """What is granted; asked at each use, since it may end at any moment."""
+    """What is granted; asked at each use, since it may end at any moment.
+
+    max_rps, max_connections: the registry's limits as a whole.
+    """
+
+    @property
+    def max_rps(self) -> int: ...
+
+    @property
+    def max_connections(self) -> int: ...
 
     def requests(self) -> int:
         """Return how many requests may be sent in any one second."""

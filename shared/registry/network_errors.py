@@ -8,6 +8,7 @@ from typing import Final
 import httpx
 
 from shared.errors import TallymanError
+from shared.registry.breaker import BreakerOpen
 from shared.registry.errors import CertificateRefused, RegistryUnreachable, RequestRefused
 
 _TRUST: Final = "Give its CA with --ca FILE"
@@ -36,6 +37,15 @@ def is_worth_trying_again(error: httpx.TransportError) -> bool:
     """Tell whether the same request may work later; a bad certificate or URL stays bad."""
     hopeless = isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError))
     return not hopeless and _tls_error(error) is None
+
+
+def not_asked(host: str, why: BreakerOpen) -> RegistryUnreachable:
+    """Return our error for a request that was not sent, since the registry does not answer."""
+    return RegistryUnreachable(
+        f"{host} has not answered for {why.open_seconds:.0f} s and is left alone; it is tried again within a minute. "
+        "Check that it runs, and host, port and firewall.",
+        reason="registry_unreachable",
+    )
 
 
 def network_error(host: str, error: httpx.TransportError) -> TallymanError:

@@ -37,6 +37,11 @@ class Permits:
         """Whether no more are open than granted."""
         return self.open <= self._granted()
 
+    @property
+    def busy(self) -> int:
+        """How many are in use."""
+        return self.open - self._closing - sum(pool.idle for pool in self._pools)
+
     def join(self, pool: HoldsIdle) -> None:
         """Count a pool's connections, too."""
         self._pools.append(pool)

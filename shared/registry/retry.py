@@ -41,21 +41,24 @@ def is_transient(status: int, body: bytes) -> bool:
     return status == 408 or (status >= 500 and status != 501)
 
 
-def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """Return what Retry-After asks for, None when it is absent or unreadable; never below 0.
 
-    A date is compared with the answer's own Date, so that clocks need not agree; `now` (seconds since the epoch)
-    stands in where there is none. Source: RFC 9110, Retry-After.
+    A date is compared with the answer's own Date, so that clocks need not agree; without one it says nothing. Source:
+    RFC 9110, Retry-After.
     """
     text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
     if text.isascii() and text.replace(".", "", 1).isdigit():
         return min(float(text), math.ldexp(1, 31))
-    at = _epoch(text)
-    sent = _epoch(headers.get("date", ""))
-    return None if at is None else max(0.0, at - (now if sent is None else sent))
+    at = epoch_seconds(text)
+    sent = epoch_seconds(headers.get("date", ""))
+    return None if at is None or sent is None else max(0.0, at - sent)
 
 
-def _epoch(date: str) -> float | None:
+def epoch_seconds(date: str) -> float | None:
+    """Return an HTTP date as seconds since the epoch, None where it is none."""
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -10,8 +9,9 @@ from typing import Final
 import httpx
 
 from shared.registry.answer import SMALL_BYTES, Answer, host_of, read_body
+from shared.registry.breaker import BreakerOpen
 from shared.registry.budget import Budget
-from shared.registry.network_errors import is_worth_trying_again, network_error
+from shared.registry.network_errors import is_worth_trying_again, network_error, not_asked
 from shared.registry.retry import RetryPolicy, is_transient, retry_after_seconds
 
 _BODY_READ_TIMEOUTS: Final = 10
@@ -42,22 +42,23 @@ class Sender:
         """
         attempt = 1
         while True:
-            asked = None
             try:
                 answer = await self._once(httpx.Request(method, url, headers=headers, content=body), limit)
+            except BreakerOpen as error:
+                raise not_asked(host_of(url), error) from error
             except httpx.TransportError as error:
+                self.budget.failed()
                 pause = self.policy.pause(attempt, None, self.chance.random()) if is_worth_trying_again(error) else None
                 if pause is None:
                     raise network_error(host_of(url), error) from error
             else:
+                asked = retry_after_seconds(answer.headers)
+                self.budget.heard(answer.status, answer.headers, asked)  # what it asks of one, it asks of all
                 if not is_transient(answer.status, answer.body):
                     return answer
-                asked = retry_after_seconds(answer.headers, time.time())
                 pause = self.policy.pause(attempt, asked, self.chance.random())
                 if pause is None:
                     return answer
-            if asked:
-                self.budget.hold(asked)  # what it asked of one request, it asks of all
             await asyncio.sleep(pause)
             attempt += 1
 

@@ -7,9 +7,10 @@ import httpx
 from pydantic import SecretStr
 
 from shared.messages.connection_changed import Connection
+from shared.registry.answer import host_of
 from shared.registry.budget import Budget
 from shared.registry.conditional import Condition
-from shared.registry.credentials import Credentials
+from shared.registry.credentials import Credentials, Refusal
 from shared.registry.retry import RetryPolicy
 from shared.registry.sender import Sender
 from shared.registry.sign_in import SignIn
@@ -66,8 +67,17 @@ def open_session(
         policy=RetryPolicy(attempts=attempts),
         chance=chance,
     )
-    credentials = Credentials(connection.username, password or SecretStr("")) if connection.username else None
-    return Session(connection, sender, credentials, most_pages)
+    return Session(connection, sender, _credentials(connection, password, budget), most_pages)
+
+
+def _credentials(connection: Connection, password: SecretStr | None, budget: Budget) -> Credentials | None:
+    if not connection.username:
+        return None
+    revision = connection.revision
+    refusal = Refusal(
+        host_of(httpx.URL(connection.host)), lambda: budget.is_refused(revision), lambda: budget.refuse(revision)
+    )
+    return Credentials(connection.username, password or SecretStr(""), refusal)
 
 
 def _limits(connection: Connection) -> httpx.Limits:

@@ -17,13 +17,15 @@ _MARGIN_SECONDS: Final = 0.001
 class Slot:
     """One request's place in the window; free again from `returns_at` on."""
 
-    __slots__ = ("returns_at",)
+    __slots__ = ("returns_at", "written_at")
 
     def __init__(self) -> None:
         self.returns_at = math.inf
+        self.written_at: float | None = None
 
     def written(self, now: float) -> None:
         """The request is on its way, at the latest since `now`."""
+        self.written_at = now
         self.returns_at = min(self.returns_at, now + WAY_SECONDS + SECOND + _MARGIN_SECONDS)
 
     def answered(self, now: float) -> None:

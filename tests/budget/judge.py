@@ -13,9 +13,9 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-Line = dict[str, Any]
+from tests.fakes.counting_registry import Line, most_open
 
 _SECOND_NS: Final = 1_000_000_000
 _LEAST_USED: Final = 0.95
@@ -60,7 +60,7 @@ def _verdict(lines: list[Line]) -> Line:
         "max_rps": registry["max_rps"],
         "most_in_a_second": most_in_a_second(times),
         "max_connections": registry["max_connections"],
-        "most_connections": _most_open(lines),
+        "most_connections": most_open(lines),
         "used": round(within / seconds / registry["max_rps"], 3) if has_backlog else 0.0,
         "faults": registry["faults"],
         "requests": len(times),
@@ -75,15 +75,6 @@ def most_in_a_second(times: list[int]) -> int:
         while times[first] < at - _SECOND_NS:
             first += 1
         most = max(most, index - first + 1)
-    return most
-
-
-def _most_open(lines: list[Line]) -> int:
-    """Return the most connections that were open at once, in the order in which the registry saw them come and go."""
-    most = now = 0
-    for line in lines:
-        now += {"open": 1, "close": -1}.get(line["event"], 0)
-        most = max(most, now)
     return most
 
 

@@ -15,9 +15,9 @@ from services.scan_requests import ScanRequests, Wanted
 from shared.connections.rules import ConnectionSettings
 from shared.connections.writer import Saved, delete, ensure_connection
 from shared.store.store import Store
-from tests.budget.content import Content
-from tests.budget.server import CountingServer
 from tests.budget.workers import PARTITIONS, Workers, running_workers
+from tests.fakes.counting_content import Content
+from tests.fakes.counting_registry import CountingServer
 
 _RAMP_SECONDS: Final = 15.0
 """From the first request until all stages have work."""

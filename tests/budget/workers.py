@@ -47,13 +47,13 @@ class Workers:
         await self.services.start("manifester", 0)
         await self.services.start("tagger", EACH)
 
-    async def stop_three_for_a_while(self) -> None:
-        """Stop one process of each stage where it stands, and let it go on after half a minute."""
+    async def stop_three_for_a_while(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop one process of each stage where it stands, and let it go on after a while."""
         pids = [self.services.running[f"{stage}-1"].pid for stage in ASKING]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
         try:
-            await asyncio.sleep(STOP_SECONDS)
+            await asyncio.sleep(seconds)
         finally:
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)

@@ -1,6 +1,5 @@
 """A POST to a receiver, and what its answer means: done, later, or never."""
 
-import time
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -23,7 +22,7 @@ async def post(client: httpx.AsyncClient, url: str, headers: Mapping[str, str], 
     host = urlsplit(url).hostname
     try:
         async with client.stream("POST", url, headers=dict(headers), content=body) as answer:
-            status, asked = answer.status_code, retry_after_seconds(answer.headers, time.time())
+            status, asked = answer.status_code, retry_after_seconds(answer.headers)
     except httpx.HTTPError as error:
         raise TransientError(
             f"{host} was not reached ({type(error).__name__}): see that it runs and that its certificate is good.",

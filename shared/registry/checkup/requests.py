@@ -1,6 +1,7 @@
 """The stages that ask the registry: few requests, within the registry's own budget; the password is shown once."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -72,8 +73,17 @@ class FewRequests:
     def ended(self) -> None:
         self.budget.ended()
 
-    def hold(self, seconds: float) -> None:
-        self.budget.hold(seconds)
+    def heard(self, status: int, headers: Mapping[str, str], asked: float | None) -> None:
+        self.budget.heard(status, headers, asked)
+
+    def failed(self) -> None:
+        self.budget.failed()
+
+    async def is_refused(self, revision: int) -> bool:
+        return False  # a check is a person's: it tries
+
+    def refuse(self, revision: int) -> None:
+        """Says nothing of the saved connection: what is checked may be a draft."""
 
 
 @dataclass

@@ -146,6 +146,14 @@ class _Rule:
         return min((position for position in told if position is not None), default=-1)
 
 
+@dataclass(frozen=True)
+class Changed:
+    """Registries.  told: of which something else was told.  mine: of which this worker's share is another."""
+
+    told: frozenset[str]
+    mine: frozenset[str]
+
+
 class Allowance:
     """One worker's view of the log, and what it may use.  clock: monotonic seconds, of this machine alone."""
 
@@ -165,18 +173,18 @@ class Allowance:
         """Told right before a beat of its own is sent."""
         self._sent[number] = self._clock()
 
-    def read(self, position: int, record: Record, at_ms: int = 0) -> bool:
-        """Take the log's next record, and return whether it changed a share of this worker's."""
+    def read(self, position: int, record: Record, at_ms: int = 0) -> Changed:
+        """Take the log's next record, and return what it changed."""
         now = self._clock()
         touched = self.ledger.read(position, record, at_ms)
         if isinstance(record, Beat) and self.ledger.members[record.worker] is record:
             self._hear(record, now)
-        changed = [self._note(registry, position) for registry in touched]
+        mine = frozenset(registry for registry in touched if self._note(registry, position))
         for worker in [worker for worker in self._heard if worker not in self.ledger.members]:
             del self._heard[worker]
         for rule in (self._requests, self._connections):
             rule.read(now, position, self.ledger.members)
-        return any(changed)
+        return Changed(touched, mine)
 
     def requests(self, registry: str) -> int:
         """Return the requests it may send to a registry in any second that lasts on."""

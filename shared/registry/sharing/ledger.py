@@ -74,6 +74,11 @@ class Ledger:
             (claim.max_connections for claim in claims.values()), default=0
         )
 
+    def heard_claims(self, registry: str) -> dict[str, Claim]:
+        """Return the claims of those that are heard of, by worker."""
+        claims = self._claims.get(registry, {})
+        return {worker: claim for worker, claim in claims.items() if worker not in self.silent}
+
     def _take(self, record: Record) -> set[str]:
         last = self.members.get(record.worker)
         if isinstance(record, Beat):

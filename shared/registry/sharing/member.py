@@ -33,11 +33,14 @@ class Member:
         self.needed: Final = asyncio.Event()
         """Set once a registry is to be asked: until then there is nothing to take part in."""
 
+        self.listening: Final = asyncio.Event()
+        """Set while what others have told is known."""
+
         self.urgent: Final = asyncio.Event()
         """Set when others should hear of this process at once."""
 
         self._stage: Final = stage
-        self._clock: Final = clock
+        self.clock: Final = clock
         self._process: Final = process
         self._ended: Final = ended
         self._registries: Final[dict[str, _Registry]] = {}
@@ -45,10 +48,11 @@ class Member:
 
     def begin_anew(self) -> None:
         """Come as another worker, that has read nothing: the log is another one."""
+        self.listening.clear()
         self._worker = uuid4().hex
         self._number = 0
         self._settled = -1
-        self._allowance = Allowance(self._worker, self._clock)
+        self._allowance = Allowance(self._worker, self.clock)
         self._claimed: frozenset[str] = frozenset()
 
     @property
@@ -64,7 +68,8 @@ class Member:
             known = self._registries[connection.registry] = _Registry(self, connection.registry)
         if connection.revision >= known.revision:
             known.revision = connection.revision
-            known.max_rps, known.max_connections = connection.max_rps, connection.max_connections
+            self._hear(known)
+            known.grant.max_rps, known.grant.max_connections = connection.max_rps, connection.max_connections
         return known.budget
 
     def beat(self) -> Beat:
@@ -89,10 +94,22 @@ class Member:
 
     def read(self, position: int, record: Record, at_ms: int) -> None:
         """Take the log's next record."""
-        if self._allowance.read(position, record, at_ms):
+        changed = self._allowance.read(position, record, at_ms)
+        for registry in changed.told & self._registries.keys():
+            self._hear(self._registries[registry])
+        if changed.mine:
             self.urgent.set()
-            for known in self._registries.values():
-                known.budget.permits.look_again()
+            for registry in changed.mine & self._registries.keys():
+                self._registries[registry].budget.permits.look_again()
+
+    def _hear(self, known: "_Registry") -> None:
+        """Hear what others say of a registry."""
+        claims = self._allowance.ledger.heard_claims(known.registry)
+        broken = sorted(worker for worker, claim in claims.items() if claim.is_broken)
+        others = any(worker != self._worker for worker in broken)
+        known.budget.breaker.hear(self.clock(), others=others, leads=broken[:1] == [self._worker])
+        if any(claim.refused == known.revision for claim in claims.values()):
+            known.budget.breaker.refused = known.revision
 
     def farewells(self) -> list[Silent | Gone]:
         """Return what is to be told of others that were not heard of."""
@@ -133,32 +150,45 @@ class _Registry:
 
     def __init__(self, member: Member, registry: str) -> None:
         self.revision = 0
-        self.max_rps = self.max_connections = 0
         self.registry: Final = registry
-        grant = _SharedGrant(member, registry)
-        self.budget: Final = WindowBudget(grant, wanted=lambda: member.wanted(registry))
+        self.grant: Final = _SharedGrant(member, registry)
+        self.budget: Final = WindowBudget(
+            self.grant,
+            member.clock,
+            wanted=lambda: member.wanted(registry),
+            lowered=member.urgent.set,
+            others_heard=member.listening.wait,
+        )
 
     def claim(self, stage: int) -> Claim | None:
         """Return what is wanted of it, None where nothing is."""
         requests, connections = self.budget.demand()
-        if not requests and not connections:
-            return None
+        max_rps, max_connections = self.budget.max_rps, self.budget.max_connections
+        breaker = self.budget.breaker
+        is_lowered = max_rps < self.grant.max_rps or max_connections < self.grant.max_connections
+        is_told = is_lowered or breaker.is_broken or breaker.refused == self.revision
+        if not requests and not connections and not is_told:
+            return None  # who wants nothing still tells others what the registry asked for
         return Claim(
             registry=self.registry,
             stage=stage,
-            requests=int(min(requests, self.max_rps)),
-            connections=int(min(connections, self.max_connections)),
-            max_rps=self.max_rps,
-            max_connections=self.max_connections,
+            requests=int(min(requests, self.grant.max_rps)),
+            connections=int(min(connections, self.grant.max_connections)),
+            max_rps=max_rps,
+            max_connections=max_connections,
+            is_broken=breaker.is_broken,
+            refused=breaker.refused,
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _SharedGrant:
     """This process's share of a registry."""
 
     member: Member
     registry: str
+    max_rps: int = 0
+    max_connections: int = 0
 
     def requests(self) -> int:
         return self.member.requests(self.registry)

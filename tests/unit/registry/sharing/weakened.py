@@ -9,6 +9,7 @@ from shared.registry.sharing.allowance import (
     REQUESTS_TTL,
     WINDOW_SECONDS,
     Allowance,
+    Changed,
     _History,
     _Rule,
 )
@@ -81,8 +82,10 @@ class _KnowsNobody(Allowance):
         super().__init__(worker, clock)
         self._came: Final = clock()
 
-    def read(self, position: int, record: Record, at_ms: int = 0) -> bool:
-        return self._clock() - self._came > 0.01 and super().read(position, record, at_ms)
+    def read(self, position: int, record: Record, at_ms: int = 0) -> Changed:
+        if self._clock() - self._came <= 0.01:
+            return Changed(frozenset(), frozenset())
+        return super().read(position, record, at_ms)
 
 
 class _TellsBeforeItComplies(World):
