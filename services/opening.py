@@ -21,8 +21,9 @@ from shared.messages.topics import CONNECTION_CHANGED, SCAN_REQUESTED
 from shared.observability.logs import Log
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import ensure_topics, topic_name, transaction_name
-from shared.registry.clients import Budgets, RegistryClients
+from shared.registry.clients import RegistryClients
 from shared.registry.dialect import Dialect
+from shared.registry.sharing.member import Member
 from shared.settings import Settings
 from shared.store.store import Store
 
@@ -37,7 +38,7 @@ class Opened:
     topic: ConnectionsTopic
     connections: ConnectionsView
     secrets: Secrets
-    budgets: Budgets
+    budgets: Member
     access: RegistryAccess[Dialect]
     process: str
 

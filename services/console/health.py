@@ -12,6 +12,7 @@ from services.console.office import Office
 from services.sweeps import SWEEPS_READ, stretch
 from shared.errors import TallymanError
 from shared.messages.connection_notes import HookSecretSet
+from shared.registry.sharing.state import Standing
 
 _WAITS_READ: Final = 100
 
@@ -40,6 +41,7 @@ async def metrics(office: TheOffice) -> Response:
     """Return this process's numbers, as Prometheus reads them."""
     numbers = CollectorRegistry()
     _tell_stages(office, numbers)
+    _tell_budgets(office, numbers)
     await _tell_hooks(office, numbers)
     return Response(generate_latest(numbers), media_type=CONTENT_TYPE_LATEST)
 
@@ -77,6 +79,36 @@ async def _tell_hooks(office: Office, numbers: CollectorRegistry) -> None:
             waits.labels(connection.name, "longest").set(max(waited))
         drift.labels(connection.name).set(sweeps[0].changes if sweeps else 0)
         apart.labels(connection.name).set(stretch(sweeps))
+
+
+def _tell_budgets(office: Office, numbers: CollectorRegistry) -> None:
+    """Tell of each registry what it may be asked, over all processes, and how it stands."""
+    rps = Gauge(
+        "tallyman_registry_max_rps",
+        "Requests a second: as the connection allows, and as the registry lets us now.",
+        ["registry", "of"],
+        registry=numbers,
+    )
+    connections = Gauge(
+        "tallyman_registry_max_connections",
+        "Connections: as the connection allows, and as the registry lets us now.",
+        ["registry", "of"],
+        registry=numbers,
+    )
+    standing = Gauge(
+        "tallyman_registry_standing",
+        "1 for how the registry stands: idle, full, lowered, paused, broken (breaker open) or refused (sign-in).",
+        ["registry", "standing"],
+        registry=numbers,
+    )
+    for connection, _ in office.now.present():
+        state = office.budgets.state(connection)
+        rps.labels(connection.name, "allowed").set(connection.max_rps)
+        rps.labels(connection.name, "now").set(state.max_rps)
+        connections.labels(connection.name, "allowed").set(connection.max_connections)
+        connections.labels(connection.name, "now").set(state.max_connections)
+        for one in Standing:
+            standing.labels(connection.name, one.value).set(one is state.standing)
 
 
 def _tell_stages(office: Office, numbers: CollectorRegistry) -> None:

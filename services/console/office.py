@@ -13,7 +13,7 @@ from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
 from shared.connections.view import ConnectionsView
 from shared.pipeline.stage import StageStats
-from shared.registry.clients import Budgets
+from shared.registry.sharing.member import Member
 from shared.settings import Settings
 from shared.store.store import Store
 
@@ -30,7 +30,7 @@ class Office:
     connections: ConnectionsView
     secrets: Secrets
     store: Store
-    budgets: Budgets
+    budgets: Member
     clock: Callable[[], datetime]
     stages: Mapping[str, StageStats] = field(default_factory=dict)
 

@@ -36,6 +36,7 @@ async def console_served(office: Office) -> AsyncIterator[tuple[Address, str | N
 
     Raises SettingsError where it cannot listen, TransientError where Kafka is down.
     """
+    office.budgets.needed.set()  # it listens to what others tell of the registries
     address = address_of(office.settings)
     made = await ensure_password(office.topic, office.settings.admin_password, office.clock)
     application = console_application(office, People(office), address.hosts)

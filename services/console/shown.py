@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from services.console.api.models import (
+    BudgetShown,
     CheckedStage,
     CheckReport,
     ConnectionShown,
@@ -70,6 +71,18 @@ def status_shown(office: Office, connection: Connection) -> Status | None:
         told=note.told,
         checked_at=note.checked_at,
         is_current=note.revision == connection.revision,
+    )
+
+
+def budget_shown(office: Office, connection: Connection) -> BudgetShown:
+    """Return how the registry stands with all that ask it."""
+    state = office.budgets.state(connection)
+    return BudgetShown(
+        standing=state.standing,
+        told=state.told,
+        max_rps=state.max_rps,
+        max_connections=state.max_connections,
+        processes=state.processes,
     )
 
 

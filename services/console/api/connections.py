@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.console.api.models import (
+    BudgetShown,
     CheckReport,
     ConnectionChanges,
     ConnectionDraft,
@@ -18,7 +19,7 @@ from services.console.api.models import (
 )
 from services.console.api.parts import TheConnection, TheOffice, TheRevision, etag
 from services.console.api.problems import answers
-from services.console.shown import all_shown, one_shown, report, status_shown
+from services.console.shown import all_shown, budget_shown, one_shown, report, status_shown
 from services.scan_requests import Wanted
 from shared.messages.model import ScanKind
 
@@ -78,6 +79,12 @@ async def delete_connection(
 async def get_status(office: TheOffice, connection: TheConnection) -> Status | None:
     """The last check's outcome, when, and why; null where there was none."""
     return status_shown(office, connection)
+
+
+@router.get("/{connection}/budget", summary="Show what it may be asked now", responses=answers(404, 422))
+async def get_budget(office: TheOffice, connection: TheConnection) -> BudgetShown:
+    """How the registry stands with all processes that ask it: its limits now, and why they are lowered."""
+    return budget_shown(office, connection)
 
 
 @router.post("/{connection}/test", summary="Refresh the status", responses=answers(404, 409, 422))

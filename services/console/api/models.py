@@ -19,6 +19,7 @@ from shared.messages.connection_fields import (
 from shared.messages.connection_notes import Health, LetterState, Role
 from shared.messages.model import Name
 from shared.registry.checkup.result import CheckStage, Outcome
+from shared.registry.sharing.state import Standing
 
 T = TypeVar("T")
 
@@ -127,6 +128,19 @@ class ConnectionShown(ConnectionFields):
     cautions: dict[str, str] = Field({}, description="By field, what is allowed and will most likely be regretted.")
     status: Status | None = Field(None, description="Of the last check; null where there was none.")
     last_scan: ScanShown | None = None
+
+
+class BudgetShown(BaseModel):
+    """How a registry stands with all processes that ask it."""
+
+    standing: Standing = Field(
+        description="idle; full: as its connection allows; lowered, paused: as it asked for; broken: it does not "
+        "answer; refused: it rejected the sign-in."
+    )
+    told: str = Field(description="The same in words.")
+    max_rps: int = Field(description="Requests that all together may send in a second now.")
+    max_connections: int = Field(description="Connections that all together may have open now.")
+    processes: int = Field(description="How many processes want something of it.")
 
 
 class CheckedStage(BaseModel):

@@ -14,7 +14,7 @@ from services.console.pages.form import given_values, groups_of, read_form, show
 from services.console.pages.live import Live
 from services.console.pages.rendering import page, redirect
 from services.console.pages.start import DAYS
-from services.console.shown import all_shown, one_shown, scan_shown
+from services.console.shown import all_shown, budget_shown, one_shown, scan_shown
 from services.scan_requests import Wanted
 from shared.connections.rules import ConnectionInvalid, NameTaken, StaleEdit
 from shared.errors import TallymanError
@@ -77,6 +77,7 @@ async def show(request: Request, office: TheOffice, connection: TheConnection) -
         request,
         "registry.html",
         shown=await one_shown(office, connection),
+        budget=budget_shown(office, connection),
         connection=connection,
         counts=found.by_registry[connection.registry],
         new_this_week=found.new_this_week,

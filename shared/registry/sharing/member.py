@@ -11,6 +11,7 @@ from shared.messages.connection_changed import Connection
 from shared.registry.budget import WindowBudget
 from shared.registry.sharing.allowance import CONNECTIONS_TTL, REQUESTS_TTL, WINDOW_SECONDS, Allowance
 from shared.registry.sharing.ledger import Record
+from shared.registry.sharing.state import RegistryState, state_of
 
 _ASK_SECONDS: Final = 1.0
 """After so long without a beat it is asked whether a process on this machine lives; a beat is due several times."""
@@ -71,6 +72,10 @@ class Member:
             self._hear(known)
             known.grant.max_rps, known.grant.max_connections = connection.max_rps, connection.max_connections
         return known.budget
+
+    def state(self, connection: Connection) -> RegistryState:
+        """Return how a registry stands with all processes, as far as this one has heard."""
+        return state_of(connection, self._allowance.ledger.heard_claims(connection.registry).values())
 
     def beat(self) -> Beat:
         """Return the beat that is sent now."""
