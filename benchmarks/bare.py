@@ -8,22 +8,25 @@ import asyncio
 import ssl
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final
 
 import httpx
 
 from benchmarks.jobs import Told, serve, taken_orders
 from shared.oci import media_types
-from shared.registry.budget import Budget
+from shared.registry.permits import Permits
 from shared.registry.transport import RegistryTransport
 from shared.registry.window import Slot
 
 _ACCEPT: Final = ", ".join((*media_types.MANIFESTS, *media_types.SCHEMA1_MANIFESTS))
 
 
-class _NoBudget(Budget):
-    """Never waits."""
+class _NoBudget:
+    """Never waits for a request's turn."""
+
+    def __init__(self, max_connections: int) -> None:
+        self.permits: Final = Permits(lambda: max_connections)
 
     async def pace(self) -> None:
         return
@@ -37,7 +40,19 @@ class _NoBudget(Budget):
     def answered(self, slot: Slot) -> None:
         return
 
-    def hold(self, seconds: float) -> None:
+    def ended(self) -> None:
+        return
+
+    def heard(self, status: int, headers: Mapping[str, str], asked: float | None) -> None:
+        return
+
+    def failed(self) -> None:
+        return
+
+    async def is_refused(self, revision: int) -> bool:
+        return False
+
+    def refuse(self, revision: int) -> None:
         return
 
 
@@ -95,7 +110,7 @@ async def _side_by_side(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 
 
 def _over_aiohttp(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
-    return RegistryTransport(limits, ssl.create_default_context(), _NoBudget())
+    return RegistryTransport(limits, ssl.create_default_context(), _NoBudget(limits.max_connections or 1))
 
 
 def _over_httpcore(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
