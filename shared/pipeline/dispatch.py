@@ -22,7 +22,9 @@ _Key = tuple[str, Hashable]
 class Dispatch(Generic[W]):
     """Work that waits, in the order it came per key, and the rules of who goes next.
 
-    at_once: pieces at work at once.  per_registry: of these, and of those resting, those of one registry.
+    at_once: pieces at work at once; beyond it a registry of which nothing is at work may begin one, so that those that
+    are asked slowly, whose pieces take long, never keep another waiting.  per_registry: of these, and of those resting,
+    those of one registry.
     """
 
     def __init__(self, at_once: int, per_registry: int) -> None:
@@ -31,6 +33,7 @@ class Dispatch(Generic[W]):
         self._waiting: dict[_Key, deque[W]] = {}
         self._ready: dict[str, deque[_Key]] = {}
         self._turns: OrderedDict[str, None] = OrderedDict()
+        self._without_place: OrderedDict[str, None] = OrderedDict()
         self._begun: dict[_Key, W] = {}
         self._places: Counter[str] = Counter()
         self._resting: set[_Key] = set()
@@ -53,11 +56,13 @@ class Dispatch(Generic[W]):
     def take(self) -> W | None:
         """Return the work to start now, None when nothing may start. What was rested goes before what is new."""
         if self._working >= self._at_once:
-            return None
-        if self._awake:
+            if not self._without_place:
+                return None
+            work = self._next(next(iter(self._without_place)))
+        elif self._awake:
             work = self._awake.popleft()
         elif self._turns:
-            work = self._next()
+            work = self._next(next(iter(self._turns)))
         else:
             return None
         self._working += 1
@@ -99,8 +104,9 @@ class Dispatch(Generic[W]):
     def _waits(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def _next(self) -> W:
-        registry, _ = self._turns.popitem(last=False)
+    def _next(self, registry: str) -> W:
+        del self._turns[registry]
+        self._without_place.pop(registry, None)
         key = self._ready[registry].popleft()
         work = self._waiting[key].popleft()
         if not self._waiting[key]:
@@ -126,10 +132,13 @@ class Dispatch(Generic[W]):
             self._ready.pop(registry, None)
         elif self._places[registry] < self._per_registry:
             self._turns.setdefault(registry)
+            if not self._places[registry]:
+                self._without_place.setdefault(registry)
 
     def _line_up_anew(self) -> None:
         self._ready.clear()
         self._turns.clear()
+        self._without_place.clear()
         for key in self._waiting:
             if key not in self._begun:
                 self._ready.setdefault(key[0], deque()).append(key)

@@ -1,8 +1,9 @@
 """A registry's limits as its answers have them: lowered at once, restored slowly. Pure; times are given.
 
-Additive increase, multiplicative decrease: "later" (429, 503) halves what is sent, and then it rises by a fiftieth of
-max RPS each second. Retry-After, and a quota that is used up, stop everything for as long as was asked. Answers that
-become slow take connections away before errors come: fewer at once is what makes a registry fast again.
+Additive increase, multiplicative decrease: "later" (429, 503) takes away twice what was refused, at most a half; then a
+fiftieth of max RPS comes back each second. Retry-After, and a quota that is used up, stop everything for as long as was
+asked. Answers that become slow take connections away before errors come: fewer at once is what makes a registry fast
+again.
 """
 
 from collections import deque
@@ -12,6 +13,9 @@ from typing import Final
 from shared.registry.rate_limits import Quota
 
 _HALF: Final = 0.5
+_TWICE: Final = 2.0
+"""What was refused, so many times: once so that it is not refused again, once so that others of ours are not."""
+
 _RISE: Final = 0.02
 """Of max RPS, a second."""
 
@@ -43,6 +47,8 @@ class Adaptive:
     def __init__(self) -> None:
         self._rate: float | None = None
         self._rate_at = 0.0
+        self._cut_at = float("-inf")
+        self._refused: Final[deque[float]] = deque()
         self._held_until = float("-inf")
         self._connections: float | None = None
         self._latencies: Final[deque[float]] = deque(maxlen=200)
@@ -50,9 +56,14 @@ class Adaptive:
 
     def later(self, now: float, sent: int, max_rps: int) -> None:
         """The registry answered that it is asked too much."""
+        self._refused.append(now)
+        while self._refused[0] < now - _CUT_SECONDS:
+            self._refused.popleft()
         rate = self._rate_now(now, max_rps)
-        if self._rate is None or now - self._rate_at >= _CUT_SECONDS:
-            self._rate, self._rate_at = max(1.0, min(rate, max(sent, 1)) * _HALF), now
+        if now - self._cut_at < _CUT_SECONDS:
+            return
+        factor = max(_HALF, 1 - _TWICE * len(self._refused) / max(sent, 1))
+        self._rate, self._rate_at, self._cut_at = max(1.0, rate * factor), now, now
 
     def hold(self, now: float, seconds: float) -> None:
         """The registry asked for a pause."""

@@ -65,14 +65,14 @@ class Workers:
 
 
 @asynccontextmanager
-async def running_workers(folder: Path, logs: Path) -> AsyncIterator[Workers]:
+async def running_workers(folder: Path, logs: Path, *, partitions: int = PARTITIONS) -> AsyncIterator[Workers]:
     """Run a broker, a ClickHouse and the processes until the block ends."""
     broker = EmbeddedBroker(folder / "broker")
     kafka = await broker.start()
     store = ClickHouseServer(folder / "clickhouse")
     try:
         settings = store.at.settings(
-            kafka=kafka, partitions=PARTITIONS, data=folder / "unused", topic_prefix=f"budget-{secrets.token_hex(3)}."
+            kafka=kafka, partitions=partitions, data=folder / "unused", topic_prefix=f"budget-{secrets.token_hex(3)}."
         )
         await ensure_topics(settings, STAGES)
         await _migrate(settings)

@@ -60,17 +60,35 @@ def test_a_registry_gets_no_more_than_its_share_and_does_not_block_another() -> 
 
 
 def test_registries_take_turns_however_much_one_has_waiting() -> None:
-    dispatch: Dispatch[Piece] = Dispatch(1, 1)
+    dispatch: Dispatch[Piece] = Dispatch(2, 2)
     for number in range(100):
         dispatch.add(Piece("big", str(number)))
     for number in range(3):
         dispatch.add(Piece("small", str(number)))
-    order = []
+    order, at_work = [], []
     for _ in range(6):
-        (piece,) = _started(dispatch)
+        at_work += _started(dispatch)
+        piece = at_work.pop(0)
         order.append(piece.registry)
         dispatch.finish(piece)
     assert order == ["big", "small"] * 3
+
+
+def test_a_registry_of_which_nothing_is_worked_may_begin_one_though_all_places_are_taken() -> None:
+    dispatch: Dispatch[Piece] = Dispatch(2, 2)
+    for number in range(5):
+        dispatch.add(Piece("slow", str(number)))
+    slow = _started(dispatch)
+    assert [piece.registry for piece in slow] == ["slow", "slow"]
+    for number in range(5):
+        dispatch.add(Piece("other", str(number)))
+    (other,) = _started(dispatch)
+    assert other.registry == "other"
+    dispatch.finish(slow[0])
+    assert _started(dispatch) == []  # two are at work
+    dispatch.finish(other)
+    (again,) = _started(dispatch)
+    assert again.registry == "other"
 
 
 def test_rested_work_frees_its_place_in_the_process_but_not_its_key() -> None:
@@ -163,12 +181,14 @@ class Dispatching(RuleBasedStateMachine):
     def take(self) -> None:
         piece = self.dispatch.take()
         if piece is None:
-            assert len(self.at_work) == 4 or not (self.awake or any(map(self.may_start, self.waiting)))
+            is_full = len(self.at_work) >= 4
+            assert not any(self.may_start(other) and (not is_full or self.has_none(other)) for other in self.waiting)
+            assert is_full or not self.awake
         elif piece in self.awake:
             self.awake.remove(piece)
             self.at_work.append(piece)
         else:
-            assert not self.awake
+            assert self.has_none(piece) if len(self.at_work) >= 4 else not self.awake
             assert self.may_start(piece)
             assert piece is next(p for p in self.waiting if _key(p) == _key(piece))
             self.waiting.remove(piece)
@@ -203,10 +223,13 @@ class Dispatching(RuleBasedStateMachine):
 
     @invariant()
     def bounds_hold(self) -> None:
-        assert self.dispatch.working == len(self.at_work) <= 4
+        assert self.dispatch.working == len(self.at_work) <= 4 + len("rst")
         begun = self.at_work + self.resting + self.awake
         assert max(Counter(piece.registry for piece in begun).values(), default=0) <= 2
         assert len({_key(piece) for piece in begun}) == len(begun)
+
+    def has_none(self, piece: Piece) -> bool:
+        return all(other.registry != piece.registry for other in self.at_work + self.resting + self.awake)
 
     def may_start(self, piece: Piece) -> bool:
         begun = self.at_work + self.resting + self.awake

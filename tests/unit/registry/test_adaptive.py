@@ -13,29 +13,50 @@ def test_nothing_is_lowered_to_begin_with() -> None:
     assert (adaptive.max_rps(0.0, RPS), adaptive.max_connections(16)) == (100, 16)
 
 
-def test_later_halves_what_was_sent_and_restores_it_by_a_fiftieth_a_second() -> None:
+def refuse(adaptive: Adaptive, now: float, times: int, sent: int) -> int:
+    """Let so many of what was sent be refused within the second before, and return what is left."""
+    for number in range(times):
+        adaptive.later(now - 1 + (number + 1) / times, sent, RPS)
+    return adaptive.max_rps(now, RPS)
+
+
+def test_where_half_is_refused_it_is_halved_and_restored_by_a_fiftieth_a_second() -> None:
+    adaptive = Adaptive()
+    adaptive.later(10.0, 1, RPS)
+    assert adaptive.max_rps(10.0, RPS) == 50
+    assert adaptive.max_rps(20.0, RPS) == 70
+    assert adaptive.max_rps(34.9, RPS) == 99
+    assert adaptive.max_rps(35.0, RPS) == 100
+
+
+def test_what_was_refused_is_taken_away_twice() -> None:
     adaptive = Adaptive()
     adaptive.later(10.0, 80, RPS)
-    assert adaptive.max_rps(10.0, RPS) == 40
-    assert adaptive.max_rps(20.0, RPS) == 60
-    assert adaptive.max_rps(39.9, RPS) == 99
-    assert adaptive.max_rps(40.0, RPS) == 100
+    assert adaptive.max_rps(10.0, RPS) == 97
+
+
+def test_a_registry_that_goes_on_refusing_gets_less_each_second() -> None:
+    adaptive = Adaptive()
+    left = [refuse(adaptive, float(now), 40, 80) for now in range(10, 14)]
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < 25
 
 
 def test_requests_that_were_under_way_at_a_cut_are_no_reason_for_another() -> None:
     adaptive = Adaptive()
     for now in (10.0, 10.1, 10.9):
-        adaptive.later(now, 80, RPS)
-    assert adaptive.max_rps(10.9, RPS) == 41
-    adaptive.later(11.0, 40, RPS)
-    assert adaptive.max_rps(11.0, RPS) == 20
+        adaptive.later(now, 1, RPS)
+    assert adaptive.max_rps(10.9, RPS) == 51
 
 
 def test_one_request_a_second_is_always_left() -> None:
     adaptive = Adaptive()
-    for now in range(10):
-        adaptive.later(float(now), 0, RPS)
-        assert adaptive.max_rps(float(now), RPS) == 1
+    left = []
+    for now in range(30):
+        adaptive.later(float(now), 0, 10)
+        left.append(adaptive.max_rps(float(now), 10))
+    assert left[:3] == [5, 3, 2]
+    assert left[-1] == 1
 
 
 def test_a_pause_stops_everything_for_as_long_as_was_asked_and_no_longer_than_two_minutes() -> None:
