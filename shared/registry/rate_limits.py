@@ -1,8 +1,8 @@
 """What a registry tells of its own rate limit, in any of the headers there are for it. Pure.
 
 Sources: draft-ietf-httpapi-ratelimit-headers (-06: RateLimit-Remaining and -Reset in seconds; -10: `RateLimit:
-"name";r=50;t=30`), and what products document of their own: a reset that is a time since the epoch, X- before the names,
-a window without a reset (`ratelimit-remaining: 76;w=21600`).
+"name";r=50;t=30`), and what products document of their own: a reset that is a time since the epoch, X- before the
+names, a window without a reset (`ratelimit-remaining: 76;w=21600`).
 """
 
 import math
