@@ -31,6 +31,7 @@ _SOON_SECONDS: Final = 0.05
 """No two beats come closer, however urgent."""
 
 _AGAIN_SECONDS: Final = 1.0
+_STOP_SECONDS: Final = 5.0
 _POLL_MS: Final = 200
 _SILENT: Final = b"/silent"
 _NUMBER: Final = "number"
@@ -67,7 +68,8 @@ async def _take_part(settings: Settings, member: Member) -> None:
         except* KafkaError as group:
             why = type(group.exceptions[0]).__name__
             _LOG.warning("no part in the budgets: nothing is asked of registries", why=why)
-        except* Exception as error:  # noqa: BLE001  # without its share a process does nothing: it has to come back
+        except* Exception as group:  # noqa: BLE001  # without its share a process does nothing: it has to come back
+            error = group.exceptions[0]
             _LOG.error("unexpected error", error=type(error).__name__, traceback=frames(error))
         await asyncio.sleep(_AGAIN_SECONDS)
 
@@ -77,20 +79,23 @@ async def _with_clients(settings: Settings, member: Member) -> None:
     topic = topic_name(settings, BUDGET_CLAIMED)
     async with AsyncExitStack() as stack:
         consumer = AIOKafkaConsumer(**client_options(settings), group_id=None, enable_auto_commit=False)
-        stack.push_async_callback(consumer.stop)
+        stack.push_async_callback(_stop, consumer)
         await consumer.start()
         producer = AIOKafkaProducer(**client_options(settings))
-        stack.push_async_callback(producer.stop)
+        stack.push_async_callback(_stop, producer)
         await producer.start()
         log = _BeatLog(consumer, producer, topic)
         await log.open()
         member.begin_anew()
         await log.read_to_end(member)
         member.listening.set()
-        stack.push_async_callback(_leave, log, member)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(log.keep_reading(member))
-            tasks.create_task(_keep_beating(log, member))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(log.keep_reading(member))
+                tasks.create_task(_keep_beating(log, member))
+        except asyncio.CancelledError:
+            await _leave(log, member)  # only now: on an error connections may be open still
+            raise
 
 
 async def _keep_beating(log: "_BeatLog", member: Member) -> None:
@@ -109,6 +114,13 @@ async def _leave(log: "_BeatLog", member: Member) -> None:
         with suppress(TimeoutError, KafkaError):
             async with asyncio.timeout(_AGAIN_SECONDS):
                 await log.send(farewell)
+
+
+async def _stop(client: Any) -> None:
+    """Stop a client without waiting for ever for a broker that is away."""
+    with suppress(TimeoutError, KafkaError):
+        async with asyncio.timeout(_STOP_SECONDS):
+            await client.stop()
 
 
 class _BeatLog:
