@@ -100,7 +100,12 @@ class Settings(BaseSettings):
     password: SecretStr | None = Field(None, description="Its password.")
 
     partitions: int = Field(24, ge=1, le=1000, description="Partitions of every topic of the chain, when created.")
-    stage_concurrency: int = Field(32, ge=1, le=1000, description="Messages one stage process works at once.")
+    stage_concurrency: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="Messages one stage process works at once; one more of each registry that has none at work.",
+    )
     registry_concurrency: int = Field(
         8, ge=1, le=1000, description="Messages of one registry a stage process works at once."
     )

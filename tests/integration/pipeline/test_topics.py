@@ -8,6 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from shared.errors import SettingsError
 from shared.messages.topics import (
+    BUDGET_CLAIMED,
     CHAIN,
     CONNECTION_CHANGED,
     IMAGE_EVENTS,
@@ -41,6 +42,7 @@ async def test_missing_topics_are_created_and_named(kafka_settings: Settings) ->
     assert created == {
         *(topic.name for topic in CHAIN),
         CONNECTION_CHANGED.name,
+        BUDGET_CLAIMED.name,
         *(topic.name for topic in (*PUBLIC, *OF_TRIGGERS)),
         SERVICE_REPORTED.name,
         "lister.dead-letter",
@@ -57,9 +59,9 @@ async def test_a_second_start_creates_nothing_but_what_it_needs_more(kafka_setti
 async def test_of_two_processes_that_start_together_each_topic_is_created_by_one(kafka_settings: Settings) -> None:
     one, other = await asyncio.gather(*(ensure_topics(kafka_settings, STAGES) for _ in range(2)))
     assert one & other == frozenset()
-    assert len(one | other) == len(CHAIN) + len((CONNECTION_CHANGED, *PUBLIC, *OF_TRIGGERS, SERVICE_REPORTED)) + len(
-        STAGES
-    )
+    assert len(one | other) == len(CHAIN) + len(
+        (CONNECTION_CHANGED, BUDGET_CLAIMED, *PUBLIC, *OF_TRIGGERS, SERVICE_REPORTED)
+    ) + len(STAGES)
 
 
 async def test_topics_have_the_partitions_and_the_policy_of_the_design(fresh_topics: Settings) -> None:

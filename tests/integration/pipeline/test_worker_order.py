@@ -45,11 +45,28 @@ async def test_a_registry_gets_its_share_and_no_more_while_others_go_on(fresh_to
 
 async def test_the_process_works_no_more_at_once_than_its_share(fresh_topics: Settings) -> None:
     settings = with_settings(fresh_topics, stage_concurrency=2)
-    await send(settings, [found(f"reg{number}", "app") for number in range(12)])
+    await send(settings, [found("one", f"app{number}") for number in range(12)])
     noted = Noted(_a_moment)
     async with running(noted, settings):
         await until(lambda: len(noted.ended) == 12)
     assert noted.most == 2
+
+
+async def test_a_registry_of_which_nothing_is_worked_is_not_kept_waiting_by_slow_ones(fresh_topics: Settings) -> None:
+    settings = with_settings(fresh_topics, stage_concurrency=2)
+    await send(settings, [found("slow", f"s{number}") for number in range(5)])
+    await send(settings, [found("other", "o0")])
+    gate, noted = asyncio.Event(), Noted(lambda message: gate_of(message))
+
+    async def gate_of(message: RepositoryFound) -> None:
+        if message.repository != "o0":
+            await gate.wait()
+
+    async with running(noted, settings):
+        await until(lambda: ("o0", 0) in noted.ended)
+        gate.set()
+        await until(lambda: len(noted.ended) == 6)
+    assert noted.most <= 3
 
 
 async def test_every_message_gives_its_output_once(fresh_topics: Settings) -> None:
