@@ -23,10 +23,9 @@ from services.scan_requests import ScanRequests, Wanted
 from shared.connections.rules import ConnectionSettings
 from shared.connections.writer import Saved, delete, ensure_connection
 from shared.store.store import Store
-from tests.budget.judge import most_in_a_second
 from tests.budget.workers import Workers, running_workers
 from tests.fakes.counting_content import Content
-from tests.fakes.counting_registry import CountingServer
+from tests.fakes.counting_registry import CountingServer, most_in_a_second
 
 _SEVEN: Final = 7
 _RPS: Final = 25
@@ -99,7 +98,7 @@ class _Bench:
             seconds = await self.seven()
             await self._forget(three)
         times = sorted(line["at"] for line in lines if line["event"] == "request")
-        self.giants_most = max(self.giants_most, most_in_a_second(times))
+        self.giants_most = max(self.giants_most, most_in_a_second(times, 1_000_000_000))
         return seconds
 
     def _server(

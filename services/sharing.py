@@ -18,6 +18,7 @@ from shared.messages.budget_claimed import Beat, Gone, Silent
 from shared.messages.codec import decode, encode
 from shared.messages.topics import BUDGET_CLAIMED
 from shared.observability.logs import Log
+from shared.pipeline.closing import close_client
 from shared.pipeline.dead_letters import frames
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
@@ -31,7 +32,6 @@ _SOON_SECONDS: Final = 0.05
 """No two beats come closer, however urgent."""
 
 _AGAIN_SECONDS: Final = 1.0
-_STOP_SECONDS: Final = 5.0
 _POLL_MS: Final = 200
 _SILENT: Final = b"/silent"
 _NUMBER: Final = "number"
@@ -79,10 +79,10 @@ async def _with_clients(settings: Settings, member: Member) -> None:
     topic = topic_name(settings, BUDGET_CLAIMED)
     async with AsyncExitStack() as stack:
         consumer = AIOKafkaConsumer(**client_options(settings), group_id=None, enable_auto_commit=False)
-        stack.push_async_callback(_stop, consumer)
+        stack.push_async_callback(_close, "consumer", consumer)
         await consumer.start()
         producer = AIOKafkaProducer(**client_options(settings))
-        stack.push_async_callback(_stop, producer)
+        stack.push_async_callback(_close, "producer", producer)
         await producer.start()
         log = _BeatLog(consumer, producer, topic)
         await log.open()
@@ -116,11 +116,8 @@ async def _leave(log: "_BeatLog", member: Member) -> None:
                 await log.send(farewell)
 
 
-async def _stop(client: Any) -> None:
-    """Stop a client without waiting for ever for a broker that is away."""
-    with suppress(TimeoutError, KafkaError):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await client.stop()
+async def _close(what: str, client: Any) -> None:
+    await close_client(what, "budget", client.stop())
 
 
 class _BeatLog:

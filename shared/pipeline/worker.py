@@ -6,7 +6,7 @@ acknowledged. Messages may come twice: after a crash, or when work outlives the 
 
 import asyncio
 import random
-from collections.abc import Collection, Coroutine, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -14,6 +14,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.messages.model import Message
 from shared.observability.logs import Log
+from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.outputs import BrokerRefused, Outputs
 from shared.pipeline.stage import PACE, Pace, Stage, StageStats
@@ -25,8 +26,6 @@ from shared.settings import Settings
 M = TypeVar("M", bound=Message)
 
 _COMMIT_SECONDS: Final = 5.0
-_CLOSE_SECONDS: Final = 5.0
-_LAST_CALL_SECONDS: Final = 1.0
 _MARGIN_SECONDS: Final = 10.0
 """What a rebalance gets beyond the drain: for cancelled work, the last commit, and joining again."""
 
@@ -61,7 +60,7 @@ async def run_stage(
             f"Kafka does not let {stage.name} read {topic_name(settings, stage.source)}", error
         ) from error
     finally:
-        await _close("producer", stage.name, outputs.stop())
+        await close_client("producer", stage.name, outputs.stop())
 
 
 class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # aiokafka has no types
@@ -96,7 +95,7 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         finally:
             await _end(polling, committing, stopping)
             await self._bench.cancel(self._holdings.values())
-            await _close("consumer", self._stage.name, self._leave())
+            await close_client("consumer", self._stage.name, self._leave())
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Drain and commit the partitions before somebody else gets them. Heartbeats go on meanwhile."""
@@ -213,14 +212,3 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _close(what: str, stage: str, stopping: Coroutine[Any, Any, None]) -> None:
-    """Stop a client without waiting for ever for a broker that is away, and whatever comes of it."""
-    task = asyncio.create_task(stopping)
-    await asyncio.wait([task], timeout=_CLOSE_SECONDS)
-    if not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=_LAST_CALL_SECONDS)
-    if not task.done() or task.cancelled() or task.exception() is not None:
-        Log(stage).warning("client not closed cleanly", client=what)

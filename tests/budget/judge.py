@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.fakes.counting_registry import Line, most_open
+from tests.fakes.counting_registry import Line, most_in_a_second, most_open
 
 _SECOND_NS: Final = 1_000_000_000
 _LEAST_USED: Final = 0.95
@@ -58,7 +58,7 @@ def _verdict(lines: list[Line]) -> Line:
     return {
         "registry": registry["registry"],
         "max_rps": registry["max_rps"],
-        "most_in_a_second": most_in_a_second(times),
+        "most_in_a_second": most_in_a_second(times, _SECOND_NS),
         "max_connections": registry["max_connections"],
         "most_connections": most_open(lines),
         "used": round(within / seconds / registry["max_rps"], 3) if has_backlog else 0.0,
@@ -66,16 +66,6 @@ def _verdict(lines: list[Line]) -> Line:
         "requests": len(times),
         "seconds": round(seconds, 1),
     }
-
-
-def most_in_a_second(times: list[int]) -> int:
-    """Return the most arrivals in any closed second. times: nanoseconds, in order."""
-    most = first = 0
-    for index, at in enumerate(times):
-        while times[first] < at - _SECOND_NS:
-            first += 1
-        most = max(most, index - first + 1)
-    return most
 
 
 def _print_table(limits: list[Line]) -> None:

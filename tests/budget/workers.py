@@ -15,8 +15,8 @@ from shared.pipeline.broker import EmbeddedBroker
 from shared.pipeline.topics import ensure_topics
 from shared.settings import Settings
 from shared.store.store import Store
-from tests.chaos.cluster import ClickHouseServer, environment_of
-from tests.e2e.service_processes import Services, stopped
+from tests.chaos.cluster import HASTY, ClickHouseServer
+from tests.e2e.service_processes import Services, environment_of, stopped
 
 PARTITIONS: Final = 8
 EACH: Final = 3
@@ -76,7 +76,7 @@ async def running_workers(folder: Path, logs: Path, *, partitions: int = PARTITI
         )
         await ensure_topics(settings, STAGES)
         await _migrate(settings)
-        services = Services(environment_of(settings), logs)
+        services = Services({**environment_of(settings), **HASTY}, logs)
         workers = Workers(settings, services, broker)
         try:
             await workers.begin()

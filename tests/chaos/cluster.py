@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cryptography.fernet import Fernet
-
 from shared.messages.topics import STAGES
 from shared.pipeline.broker import EmbeddedBroker
 from shared.settings import Settings
-from tests.e2e.service_processes import stopped
+from tests.e2e.service_processes import environment_of, stopped
 from tests.support.clickhouse import ClickHouse, free_port, start_server
 
 PARTITIONS: Final = 8
 TRIGGER: Final = "trigger"
 SERVICES: Final = (*STAGES, TRIGGER)
 _RESTART_SECONDS: Final = 0.3
+HASTY: Final = {"TALLYMAN_STALL_SECONDS": "90", "TALLYMAN_DRAIN_SECONDS": "3"}
+"""Where much is killed nobody waits long."""
 
 
 class ClickHouseServer:
@@ -111,22 +111,6 @@ class Cluster:
         await asyncio.gather(*map(stopped, self.running.values()))
 
 
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the variables by which service processes are of this installation."""
-    assert settings.clickhouse_password is not None
-    return {
-        "TALLYMAN_KAFKA": str(settings.kafka),
-        "TALLYMAN_CLICKHOUSE": str(settings.clickhouse),
-        "TALLYMAN_CLICKHOUSE_USERNAME": settings.clickhouse_username,
-        "TALLYMAN_CLICKHOUSE_PASSWORD": settings.clickhouse_password.get_secret_value(),
-        "TALLYMAN_TOPIC_PREFIX": settings.topic_prefix,
-        "TALLYMAN_PARTITIONS": str(settings.partitions),
-        "TALLYMAN_SECRET_KEY": Fernet.generate_key().decode(),
-        "TALLYMAN_STALL_SECONDS": "90",
-        "TALLYMAN_DRAIN_SECONDS": "3",
-    }
-
-
 @asynccontextmanager
 async def running_cluster(folder: Path, logs: Path) -> AsyncIterator[Cluster]:
     """Run a broker, a ClickHouse and one process of each stage until the block ends."""
@@ -137,7 +121,7 @@ async def running_cluster(folder: Path, logs: Path) -> AsyncIterator[Cluster]:
         settings = store.at.settings(
             kafka=kafka, partitions=PARTITIONS, data=folder / "unused", topic_prefix=f"chaos-{secrets.token_hex(3)}."
         )
-        environment = {**environment_of(settings), "TALLYMAN_TRIGGERS_PER_SECOND": "100"}
+        environment = {**environment_of(settings), **HASTY, "TALLYMAN_TRIGGERS_PER_SECOND": "100"}
         cluster = Cluster(settings, environment, broker, store, logs)
         cluster.keepers = [asyncio.create_task(cluster.keep(stage), name=stage) for stage in SERVICES]
         try:

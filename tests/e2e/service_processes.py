@@ -11,8 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from cryptography.fernet import Fernet
+
+from shared.settings import Settings
+
 STAGES: Final = ("lister", "tagger", "manifester", "sink")
 _STOP_SECONDS: Final = 30.0
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the variables by which service processes are of this installation; its key is made here."""
+    assert settings.clickhouse_password is not None
+    return {
+        "TALLYMAN_KAFKA": str(settings.kafka),
+        "TALLYMAN_CLICKHOUSE": str(settings.clickhouse),
+        "TALLYMAN_CLICKHOUSE_USERNAME": settings.clickhouse_username,
+        "TALLYMAN_CLICKHOUSE_PASSWORD": settings.clickhouse_password.get_secret_value(),
+        "TALLYMAN_TOPIC_PREFIX": settings.topic_prefix,
+        "TALLYMAN_PARTITIONS": str(settings.partitions),
+        "TALLYMAN_SECRET_KEY": Fernet.generate_key().decode(),
+    }
 
 
 @dataclass

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography.fernet import Fernet
 
 from shared.messages.topics import dead_letter
 from shared.settings import Settings
 from shared.store import Store
 from tests.e2e import truth
 from tests.e2e.agreement import assert_counts, assert_events, assert_scan_shown, assert_shown
-from tests.e2e.service_processes import STAGES, Services, running_services
+from tests.e2e.service_processes import STAGES, Services, environment_of, running_services
 from tests.e2e.tallyman_commands import Tallyman
 from tests.support.clickhouse import ClickHouse
 from tests.support.generator import Estate, generate
@@ -39,16 +38,7 @@ async def settings(kafka: str, clickhouse_server: ClickHouse, server_store: Stor
 @pytest.fixture
 def environment(settings: Settings) -> Mapping[str, str]:
     """The same settings as variables."""
-    assert settings.clickhouse_password is not None
-    return {
-        "TALLYMAN_KAFKA": str(settings.kafka),
-        "TALLYMAN_CLICKHOUSE": str(settings.clickhouse),
-        "TALLYMAN_CLICKHOUSE_USERNAME": settings.clickhouse_username,
-        "TALLYMAN_CLICKHOUSE_PASSWORD": settings.clickhouse_password.get_secret_value(),
-        "TALLYMAN_TOPIC_PREFIX": settings.topic_prefix,
-        "TALLYMAN_PARTITIONS": str(settings.partitions),
-        "TALLYMAN_SECRET_KEY": Fernet.generate_key().decode(),
-    }
+    return environment_of(settings)
 
 
 @pytest.fixture

@@ -226,6 +226,16 @@ def arrivals(lines: Sequence[Line]) -> list[float]:
     return sorted(line["at"] / 1e9 for line in lines if line["event"] == "request")
 
 
+def most_in_a_second(times: Sequence[float], second: float = 1.0) -> int:
+    """Return the most of these in any closed window of one second.  times: in order.  second: in their unit."""
+    most = first = 0
+    for last, at in enumerate(times):
+        while at - times[first] > second:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
 def most_open(lines: Sequence[Line]) -> int:
     """Return the most connections that were open at once, in the order in which they came and went."""
     most = now = 0

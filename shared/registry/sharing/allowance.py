@@ -47,11 +47,11 @@ _STEP_SECONDS: Final = 0.05
 
 @dataclass(frozen=True)
 class _Entry:
-    """mine, others: shares as of a position, until the next entry's."""
+    """mine: the share as of a position, until the next entry's.  alone: nobody else had one."""
 
     position: int
     mine: int
-    others: int
+    alone: bool
 
 
 @dataclass
@@ -60,10 +60,10 @@ class _History:
 
     entries: deque[_Entry] = field(default_factory=deque)
 
-    def note(self, position: int, mine: int, others: int) -> None:
-        last = self.entries[-1] if self.entries else _Entry(-1, 0, 0)
-        if (last.mine, last.others) != (mine, others):
-            self.entries.append(_Entry(position, mine, others))
+    def note(self, position: int, mine: int, *, alone: bool) -> None:
+        last = self.entries[-1] if self.entries else _Entry(-1, 0, alone=True)
+        if (last.mine, last.alone) != (mine, alone):
+            self.entries.append(_Entry(position, mine, alone))
 
     def forget_before(self, position: int) -> None:
         """Forget what held only before a position."""
@@ -76,7 +76,7 @@ class _History:
         is_alone = True
         for entry in reversed(self.entries):
             mine.append(entry.mine)
-            is_alone = is_alone and not entry.others
+            is_alone = is_alone and entry.alone
             if entry.position <= start:
                 break
         else:
@@ -93,13 +93,21 @@ class _Moments:
     def __init__(self, seconds: float, step: float = 0.0) -> None:
         self._seconds: Final = seconds
         self._step: Final = step
+        self._now = float("-inf")
         self._known: Final[deque[tuple[float, int]]] = deque()
 
     def note(self, now: float, position: int) -> None:
+        self._now = now
         if not self._known or now - self._known[-1][0] >= self._step:
             self._known.append((now, position))
         while len(self._known) > 1 and self._known[1][0] <= now - self._seconds:
             self._known.popleft()
+
+    @property
+    def oldest(self) -> int:
+        """The one that was known as long ago as is asked, -1 where that was nothing."""
+        at, position = self._known[0] if self._known else (float("inf"), -1)
+        return position if at <= self._now - self._seconds else -1
 
     def by(self, moment: float) -> int | None:
         """Return the last position known by a moment, None where none was."""
@@ -114,14 +122,16 @@ class _Rule:
         self._read: Final = _Moments(ttl + WINDOW_SECONDS, _STEP_SECONDS)
         self._told: Final[dict[str, _Moments]] = {}
         self._histories: Final[dict[str, _History]] = {}
-        self._oldest = self._start = -1
+        self._start = -1
         self._computed_at = float("-inf")
 
     def hear(self, now: float, worker: str, told: int) -> None:
         self._told.setdefault(worker, _Moments(WINDOW_SECONDS)).note(now, told)
 
-    def note(self, registry: str, position: int, mine: int, others: int) -> None:
-        self._histories.setdefault(registry, _History()).note(position, mine, others)
+    def note(self, registry: str, position: int, mine: int, *, alone: bool) -> None:
+        history = self._histories.setdefault(registry, _History())
+        history.note(position, mine, alone=alone)
+        history.forget_before(self._read.oldest)
 
     def read(self, now: float, position: int, members: Mapping[str, Beat]) -> None:
         self._read.note(now, position)
@@ -135,10 +145,8 @@ class _Rule:
         if history is None:
             return 0
         if not 0 <= now - self._computed_at < _STEP_SECONDS:
-            self._oldest = _or_none_read(self._read.by(now - self.ttl - WINDOW_SECONDS))
-            self._start = max(self._oldest, self._told_by(now - WINDOW_SECONDS, counted))
+            self._start = max(self._read.oldest, self._told_by(now - WINDOW_SECONDS, counted))
             self._computed_at = now
-        history.forget_before(self._oldest)
         return history.usable(self._start)
 
     def _told_by(self, moment: float, counted: Iterable[str]) -> int:
@@ -230,13 +238,10 @@ class Allowance:
     def _note(self, registry: str, position: int) -> bool:
         shares = self.ledger.shares(registry)
         mine = shares.pop(self._worker, NOTHING)
-        self._requests.note(registry, position, mine.requests, sum(share.requests for share in shares.values()))
+        others = shares.values()
+        self._requests.note(registry, position, mine.requests, alone=not any(share.requests for share in others))
         self._connections.note(
-            registry, position, mine.connections, sum(share.connections for share in shares.values())
+            registry, position, mine.connections, alone=not any(share.connections for share in others)
         )
         before, self._last[registry] = self._last.get(registry, NOTHING), mine
         return before != mine
-
-
-def _or_none_read(position: int | None) -> int:
-    return -1 if position is None else position

@@ -67,13 +67,6 @@ class Ledger:
         """Return all shares of a registry, by worker."""
         return dict(self._shares.get(registry, {}))
 
-    def limits(self, registry: str) -> tuple[int, int]:
-        """Return the requests a second and the connections that all may use of a registry; 0 where nobody wants any."""
-        claims = self._claims.get(registry, {})
-        return _requests_limit(claims, self.silent), min(
-            (claim.max_connections for claim in claims.values()), default=0
-        )
-
     def heard_claims(self, registry: str) -> dict[str, Claim]:
         """Return the claims of those that are heard of, by worker."""
         claims = self._claims.get(registry, {})
@@ -117,7 +110,7 @@ class Ledger:
                 del self._claims[registry]
                 self._shares.pop(registry, None)
                 continue
-            _, most = self.limits(registry)
+            most = min(claim.max_connections for claim in claims.values())
             wanted = {Claimant(claim.stage, worker): claim.connections for worker, claim in claims.items()}
             connections = divide(most, wanted, self._turn)
             asked = {

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from uuid import uuid4
 
 from shared.messages.budget_claimed import Beat, Claim, Gone, Silent
@@ -17,20 +17,17 @@ _ASK_SECONDS: Final = 1.0
 """After so long without a beat it is asked whether a process on this machine lives; a beat is due several times."""
 
 
-class Clock(Protocol):
-    """Seconds that go on while the process or the machine is stopped; from any beginning."""
-
-    def __call__(self) -> float: ...
-
-
 class Member:
     """Gives each registry its budget in this process, and takes part in the division.
 
-    stage: the higher, the further downstream.  process: where this runs.  ended: whether a process is known to have
+    stage: the higher, the further downstream.  clock: seconds that go on while the process or the machine is stopped,
+    from any beginning.  process: where this runs.  ended: whether a process is known to have
     ended, by where it ran.
     """
 
-    def __init__(self, stage: int, clock: Clock, process: str = "", ended: Callable[[str], bool] = bool) -> None:
+    def __init__(
+        self, stage: int, clock: Callable[[], float], process: str = "", ended: Callable[[str], bool] = bool
+    ) -> None:
         self.needed: Final = asyncio.Event()
         """Set once a registry is to be asked: until then there is nothing to take part in."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,21 +9,11 @@ import pytest
 from shared.errors import PermanentError
 from shared.registry.errors import RateLimited
 from shared.registry.meter import metered
-from tests.fakes.counting_registry import arrivals, counting
+from tests.fakes.counting_registry import arrivals, counting, most_in_a_second
 from tests.fakes.hostile_registry import HostileRegistry, Reply, reply_challenge, reply_error, reply_json
 from tests.integration.registry.conftest import MakeClient
 
 TAGS = reply_json({"name": "a", "tags": ["1"]})
-
-
-def most_in_a_second(times: Sequence[float]) -> int:
-    """Return the most of these in any closed window of one second."""
-    most, first = 0, 0
-    for last, at in enumerate(times):
-        while at - times[first] > 1.0:
-            first += 1
-        most = max(most, last - first + 1)
-    return most
 
 
 async def ask_until(client: Any, deadline: float) -> None:

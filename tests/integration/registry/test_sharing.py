@@ -16,10 +16,9 @@ from shared.pipeline.topics import topic_name
 from shared.registry.clients import RegistryClients
 from shared.registry.errors import SignInRejected
 from shared.settings import Settings
-from tests.fakes.counting_registry import arrivals, counting, counting_server, most_open
+from tests.fakes.counting_registry import arrivals, counting, counting_server, most_in_a_second, most_open
 from tests.fakes.hostile_registry import HostileRegistry, reply_challenge, reply_json
 from tests.integration.registry.conftest import connection_to
-from tests.integration.registry.test_budget import most_in_a_second
 
 ASKS = 12
 """Requests that each member has under way, or waiting, at once."""

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tests.budget.judge import is_well, judged, most_in_a_second
+from tests.budget.judge import is_well, judged
+from tests.fakes.counting_registry import most_in_a_second
 
 SECOND = 1_000_000_000
 Line = dict[str, Any]
@@ -28,11 +29,11 @@ def test_a_budget_that_is_used_is_well() -> None:
 
 
 def test_a_window_is_closed() -> None:
-    assert most_in_a_second([0, SECOND]) == 2
+    assert most_in_a_second([0, SECOND], SECOND) == 2
     (verdict,) = judged(log(even(10)))
     assert verdict["most_in_a_second"] == 11
     assert not is_well(verdict)
-    assert most_in_a_second([0, SECOND + 1]) == 1
+    assert most_in_a_second([0, SECOND + 1], SECOND) == 1
 
 
 def test_a_burst_over_the_limit_is_wrong_with_faults_too() -> None:

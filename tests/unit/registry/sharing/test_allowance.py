@@ -187,3 +187,13 @@ def test_one_request_a_second_goes_round_by_turns_of_the_logs_time() -> None:
     changes = [after for before, after in pairwise(holders) if before != after]
     assert changes[:3] == [B, C, A]
     assert holders.count(B) == 100
+
+
+def test_shares_of_a_registry_that_is_never_asked_are_not_remembered_for_ever() -> None:
+    """A console hears all beats and asks nothing."""
+    log = Log(A, B)
+    for number in range(2000):
+        log.wants = {A: 1000, B: number % 2}
+        log.beat()
+    history = log.by_name[A]._connections._histories[REGISTRY]
+    assert len(history.entries) < 2.1 * CONNECTIONS_TTL / BEAT

@@ -51,14 +51,14 @@ class _ToldJustNow(_Rule):
 class _AloneNow(_Rule):
     """Takes itself for alone where nobody else has a share in the last state."""
 
-    def note(self, registry: str, position: int, mine: int, others: int) -> None:
-        self._histories.setdefault(registry, _LastState()).note(position, mine, others)
+    def note(self, registry: str, position: int, mine: int, *, alone: bool) -> None:
+        self._histories.setdefault(registry, _LastState()).note(position, mine, alone=alone)
 
 
 class _LastState(_History):
     def usable(self, start: int) -> int:
         last = self.entries[-1] if self.entries else None
-        return last.mine if last and not last.others else super().usable(start)
+        return last.mine if last and last.alone else super().usable(start)
 
 
 class _NeverTooOld(Allowance):
