@@ -93,21 +93,19 @@ class _Moments:
     def __init__(self, seconds: float, step: float = 0.0) -> None:
         self._seconds: Final = seconds
         self._step: Final = step
-        self._now = float("-inf")
         self._known: Final[deque[tuple[float, int]]] = deque()
 
     def note(self, now: float, position: int) -> None:
-        self._now = now
         if not self._known or now - self._known[-1][0] >= self._step:
             self._known.append((now, position))
+        self.oldest(now)
+
+    def oldest(self, now: float) -> int:
+        """Return the last one that was known as long ago as is asked, -1 where none was, and forget those before."""
         while len(self._known) > 1 and self._known[1][0] <= now - self._seconds:
             self._known.popleft()
-
-    @property
-    def oldest(self) -> int:
-        """The one that was known as long ago as is asked, -1 where that was nothing."""
         at, position = self._known[0] if self._known else (float("inf"), -1)
-        return position if at <= self._now - self._seconds else -1
+        return position if at <= now - self._seconds else -1
 
     def by(self, moment: float) -> int | None:
         """Return the last position known by a moment, None where none was."""
@@ -128,10 +126,10 @@ class _Rule:
     def hear(self, now: float, worker: str, told: int) -> None:
         self._told.setdefault(worker, _Moments(WINDOW_SECONDS)).note(now, told)
 
-    def note(self, registry: str, position: int, mine: int, *, alone: bool) -> None:
+    def note(self, now: float, registry: str, position: int, mine: int, *, alone: bool) -> None:
         history = self._histories.setdefault(registry, _History())
         history.note(position, mine, alone=alone)
-        history.forget_before(self._read.oldest)
+        history.forget_before(self._read.oldest(now))
 
     def read(self, now: float, position: int, members: Mapping[str, Beat]) -> None:
         self._read.note(now, position)
@@ -145,7 +143,7 @@ class _Rule:
         if history is None:
             return 0
         if not 0 <= now - self._computed_at < _STEP_SECONDS:
-            self._start = max(self._read.oldest, self._told_by(now - WINDOW_SECONDS, counted))
+            self._start = max(self._read.oldest(now), self._told_by(now - WINDOW_SECONDS, counted))
             self._computed_at = now
         return history.usable(self._start)
 
@@ -187,7 +185,7 @@ class Allowance:
         touched = self.ledger.read(position, record, at_ms)
         if isinstance(record, Beat) and self.ledger.members[record.worker] is record:
             self._hear(record, now)
-        mine = frozenset(registry for registry in touched if self._note(registry, position))
+        mine = frozenset(registry for registry in touched if self._note(now, registry, position))
         for worker in [worker for worker in self._heard if worker not in self.ledger.members]:
             del self._heard[worker]
         for rule in (self._requests, self._connections):
@@ -235,13 +233,13 @@ class Allowance:
             self._listening_since = now
         self._confirmed_at = max(self._confirmed_at, sent)
 
-    def _note(self, registry: str, position: int) -> bool:
+    def _note(self, now: float, registry: str, position: int) -> bool:
         shares = self.ledger.shares(registry)
         mine = shares.pop(self._worker, NOTHING)
         others = shares.values()
-        self._requests.note(registry, position, mine.requests, alone=not any(share.requests for share in others))
+        self._requests.note(now, registry, position, mine.requests, alone=not any(share.requests for share in others))
         self._connections.note(
-            registry, position, mine.connections, alone=not any(share.connections for share in others)
+            now, registry, position, mine.connections, alone=not any(share.connections for share in others)
         )
         before, self._last[registry] = self._last.get(registry, NOTHING), mine
         return before != mine

@@ -51,7 +51,7 @@ class _ToldJustNow(_Rule):
 class _AloneNow(_Rule):
     """Takes itself for alone where nobody else has a share in the last state."""
 
-    def note(self, registry: str, position: int, mine: int, *, alone: bool) -> None:
+    def note(self, now: float, registry: str, position: int, mine: int, *, alone: bool) -> None:
         self._histories.setdefault(registry, _LastState()).note(position, mine, alone=alone)
 
 
