@@ -7,12 +7,14 @@ from typing import Final
 
 from benchmarks.command_line import TOOLS, installed_tools, read_with
 from benchmarks.distribution import Distribution
+from benchmarks.go_peer import GOROUTINES, built_peer
 from benchmarks.subject import Cost, running
 
 FIRST: Final = "Tallyman, first load"
 SECOND: Final = "Tallyman, unchanged load"
-BARE: Final = "bare loop: httpx over aiohttp"
-PLAIN: Final = "bare loop: httpx alone"
+BARE: Final = "bare loop: our transport"
+PLAIN: Final = "bare loop: httpx"
+PEER: Final = f"Go, go-containerregistry's remote, {GOROUTINES} goroutines"
 
 _SAMPLE: Final = 200
 _MODULE_OF_LOADS: Final = "benchmarks.loads"
@@ -25,9 +27,12 @@ Round = dict[str, Cost]
 def one_round(registry: Distribution, connections: int) -> Round:
     """Measure every subject once."""
     costs: Round = {}
-    with running(_MODULE_OF_BARE, registry, str(connections), "aiohttp") as bare:
+    with running(_MODULE_OF_BARE, registry, str(connections), "own") as bare:
         costs[BARE] = bare.work()
     costs |= loads(registry, connections)
+    if peer := built_peer():
+        with running(peer, registry, str(GOROUTINES)) as go:
+            costs[PEER] = go.work()
     with running(_MODULE_OF_BARE, registry, str(connections), "httpx") as plain:
         costs[PLAIN] = plain.work()
     for tool in installed_tools():

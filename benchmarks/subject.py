@@ -77,9 +77,10 @@ class Subject:
 
 
 @contextmanager
-def running(module: str, registry: Distribution, *arguments: str) -> Iterator[Subject]:
-    """Run a module of ours as a subject that reads `registry`, until the block ends."""
-    command: Sequence[str] = (sys.executable, "-m", module, registry.url, *arguments)
+def running(program: str | Path, registry: Distribution, *arguments: str) -> Iterator[Subject]:
+    """Run a module of ours, or a program, as a subject that reads `registry`, until the block ends."""
+    begins = (str(program),) if isinstance(program, Path) else (sys.executable, "-m", program)
+    command: Sequence[str] = (*begins, registry.url, *arguments)
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield Subject(process, registry)

@@ -4,12 +4,13 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
 from shared.oci import media_types
 from shared.registry.errors import AnswerUnusable, BodyTooLarge, NotARegistry, web_page
+from shared.registry.wire.headers import Headers
 
 MANIFEST_BYTES: Final = 8 * 1024 * 1024
 """Twice what the OCI distribution spec lets a registry accept; configs are read within the same limit."""
@@ -27,7 +28,7 @@ class Answer:
 
     url: httpx.URL
     status: int
-    headers: httpx.Headers
+    headers: Headers
     body: bytes
 
     @property
@@ -79,16 +80,26 @@ def host_of(url: httpx.URL) -> str:
     return url.netloc.decode("ascii", "replace")
 
 
-async def read_body(response: httpx.Response, limit: int) -> bytes:
+class Incoming(Protocol):
+    """An answer whose body is still to be read (`shared.registry.transport`)."""
+
+    @property
+    def headers(self) -> Headers: ...
+
+    async def read(self) -> bytes:
+        """Return the next bytes, b"" at the end."""
+
+
+async def read_body(answer: Incoming, url: httpx.URL, limit: int) -> bytes:
     """Return the body, unpacked; never holds more than `limit` and a piece of it in memory.
 
     Raises BodyTooLarge, AnswerUnusable for an encoding that was not asked for, httpx.TransportError.
     """
-    host = host_of(response.request.url)
-    if int(response.headers.get("content-length") or 0) > limit:
+    host = host_of(url)
+    if int(answer.headers.get("content-length") or 0) > limit:
         raise _too_large(host, limit)
-    unpacked = _Unpacked(host, response.headers.get("content-encoding", ""), limit)
-    async for raw in response.aiter_raw():
+    unpacked = _Unpacked(host, answer.headers.get("content-encoding", ""), limit)
+    while raw := await answer.read():
         unpacked.add(raw)
     return unpacked.whole()
 

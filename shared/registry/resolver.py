@@ -1,12 +1,18 @@
 """Names resolved for requests; whatever a name says, nobody is sent to a cloud's metadata service."""
 
+import asyncio
 import socket
-
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.resolver import DefaultResolver
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address
+from typing import Any
 
 from shared.errors import PermanentError
 from shared.messages.addresses import why_refused
+
+AddrInfo = tuple[int, int, int, str, Any]
+"""Family, type, protocol, canonical name, address: what getaddrinfo returns."""
+
+LooksUp = Callable[[str, int], Awaitable[Sequence[AddrInfo]]]
 
 
 class AddressRefused(PermanentError):  # says what has happened
@@ -25,23 +31,27 @@ def check_host(host: str) -> None:
         raise AddressRefused(host, why)
 
 
-class CheckedResolver(AbstractResolver):
-    """Resolves as the system does. Raises AddressRefused where a name leads to what no registry's address is.
+async def resolve(host: str, port: int, look_up: LooksUp | None = None) -> Sequence[AddrInfo]:
+    """Return the addresses of a host, as the system orders them.  look_up: what resolves; else the system.
 
-    system: what resolves; else what aiohttp has by default.
+    Raises AddressRefused where a name leads to what no registry's address is, OSError where it leads nowhere.
     """
+    found = await (look_up or _look_up)(host, port)
+    for *_, address in found:
+        if why := why_refused(str(address[0])):
+            raise AddressRefused(host, why)
+    return found
 
-    def __init__(self, system: AbstractResolver | None = None) -> None:
-        self._system = system or DefaultResolver()
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._system.resolve(host, port, family)
-        for one in found:
-            if why := why_refused(one["host"]):
-                raise AddressRefused(host, why)
-        return found
+async def _look_up(host: str, port: int) -> Sequence[AddrInfo]:
+    flags = 0 if _is_address(host) else socket.AI_ADDRCONFIG  # an IPv6 answer is of no use where there is no IPv6
+    loop = asyncio.get_running_loop()
+    return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
 
-    async def close(self) -> None:
-        await self._system.close()
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

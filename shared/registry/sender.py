@@ -13,6 +13,7 @@ from shared.registry.breaker import BreakerOpen
 from shared.registry.budget import Budget
 from shared.registry.network_errors import is_worth_trying_again, network_error, not_asked
 from shared.registry.retry import RetryPolicy, is_transient, retry_after_seconds
+from shared.registry.transport import Exchange, RegistryTransport, Request
 
 _BODY_READ_TIMEOUTS: Final = 10
 """An answer that trickles in may take so many read timeouts as a whole."""
@@ -25,7 +26,7 @@ class Sender:
     timeouts: the connection's four.  chance: spreads the pauses.
     """
 
-    transport: httpx.AsyncBaseTransport
+    transport: RegistryTransport
     timeouts: httpx.Timeout
     budget: Budget
     policy: RetryPolicy
@@ -43,7 +44,7 @@ class Sender:
         attempt = 1
         while True:
             try:
-                answer = await self._once(httpx.Request(method, url, headers=headers, content=body), limit)
+                answer = await self._once(Request(method, url, headers, body), limit)
             except BreakerOpen as error:
                 raise not_asked(host_of(url), error) from error
             except httpx.TransportError as error:
@@ -62,14 +63,19 @@ class Sender:
             await asyncio.sleep(pause)
             attempt += 1
 
-    async def _once(self, request: httpx.Request, limit: int) -> Answer:
-        request.extensions["timeout"] = self.timeouts.as_dict()
-        response = await self.transport.handle_async_request(request)
+    async def _once(self, request: Request, limit: int) -> Answer:
+        exchange = await self.transport.ask(request, self.timeouts)
+        try:
+            body = await self._body(exchange, request.url, limit if exchange.status == 200 else SMALL_BYTES)
+        finally:
+            exchange.close()
+        return Answer(request.url, exchange.status, exchange.headers, body)
+
+    async def _body(self, exchange: Exchange, url: httpx.URL, limit: int) -> bytes:
+        if exchange.is_complete:
+            return await read_body(exchange, url, limit)
         try:
             async with asyncio.timeout((self.timeouts.read or 0) * _BODY_READ_TIMEOUTS or None):
-                body = await read_body(response, limit if response.status_code == 200 else SMALL_BYTES)
+                return await read_body(exchange, url, limit)
         except TimeoutError as error:
-            raise httpx.ReadTimeout("the body trickled in for too long", request=request) from error
-        finally:
-            await response.aclose()
-        return Answer(request.url, response.status_code, response.headers, body)
+            raise httpx.ReadTimeout("the body trickled in for too long") from error

@@ -7,6 +7,7 @@ from shared.errors import PermanentError
 from shared.registry.answer import Answer
 from shared.registry.dialect import Signs
 from shared.registry.dialects import gitflic
+from shared.registry.wire.headers import Headers
 from tests.fakes.gitflic.server import gitflic_name, gitflic_server
 from tests.fakes.product.registry_v2 import V2_KINDS
 from tests.integration.products.opening import names_of, open_dialect_of, tags_of
@@ -48,5 +49,5 @@ async def test_it_is_recognised_by_its_name_alone(host: str, challenge: str, is_
     async def ask(path: str) -> Answer:
         raise AssertionError(path)
 
-    root = Answer(httpx.URL(f"{host}/v2/"), 401, httpx.Headers({"WWW-Authenticate": challenge}), b"")
+    root = Answer(httpx.URL(f"{host}/v2/"), 401, Headers({"WWW-Authenticate": challenge}), b"")
     assert bool(await gitflic.recognised(Signs(host, root, ask))) is is_it

@@ -8,6 +8,7 @@ import pytest
 from shared.oci.digest import Digest
 from shared.registry.answer import Answer
 from shared.registry.conditional import Condition, Way, head_digest
+from shared.registry.wire.headers import Headers
 
 DIGEST = Digest.of(b"x")
 
@@ -60,7 +61,7 @@ async def test_the_first_goes_alone_and_those_after_it_side_by_side() -> None:
     ],
 )
 def test_a_digest_is_read_from_either_header(headers: dict[str, str], digest: Digest | None) -> None:
-    answer = Answer(httpx.URL("https://registry.test/v2/"), 200, httpx.Headers(headers), b"")
+    answer = Answer(httpx.URL("https://registry.test/v2/"), 200, Headers(headers), b"")
     assert head_digest(answer) == digest
 
 
@@ -79,6 +80,6 @@ async def test_an_answer_with_a_body_tells_whether_a_condition_would_have_spared
     etag: str, unless: Digest | None, way: Way
 ) -> None:
     condition = Condition()
-    headers = httpx.Headers({"ETag": etag} if etag else {})
+    headers = Headers({"ETag": etag} if etag else {})
     condition.learn(Answer(httpx.URL("https://registry.test/v2/"), 200, headers, b"x"), DIGEST, unless)
     assert await way_of(condition) is way
