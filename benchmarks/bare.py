@@ -18,6 +18,7 @@ import httpx
 
 from benchmarks.jobs import Told, serve, taken_orders
 from shared.oci import media_types
+from shared.registry.numbers import RegistryNumbers
 from shared.registry.permits import Permits
 from shared.registry.transport import RegistryTransport, Request
 from shared.registry.window import Slot
@@ -120,7 +121,9 @@ async def _side_by_side(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 @asynccontextmanager
 async def _own(url: str, limits: httpx.Limits) -> AsyncIterator[Get]:
     """Tallyman's own transport, without a budget."""
-    transport = RegistryTransport(limits, ssl.create_default_context(), _NoBudget(limits.max_connections or 1))
+    transport = RegistryTransport(
+        limits, ssl.create_default_context(), _NoBudget(limits.max_connections or 1), RegistryNumbers("bare")
+    )
     base = httpx.URL(url)
 
     async def get(path: str, headers: Mapping[str, str]) -> Got:

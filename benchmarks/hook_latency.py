@@ -118,7 +118,7 @@ async def _pushed(office: Office, estate: Estate, registry: Registry, tag: str) 
 @asynccontextmanager
 async def _running(settings: Settings) -> AsyncIterator[tuple[Office, str]]:
     async with open_system(settings) as system:
-        office = office_of(system.installation, system.store, system.stats)
+        office = office_of(system.installation, system.store)
         stop = asyncio.Event()
         stages = asyncio.create_task(run_stages(system, stop))
         async with console_served(office) as (address, _):

@@ -18,7 +18,7 @@ from shared.connections.topic import ConnectionsTopic
 from shared.connections.view import ConnectionsView
 from shared.connections.writer import raise_scan_bases
 from shared.messages.topics import CONNECTION_CHANGED, SCAN_REQUESTED
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import ensure_topics, topic_name, transaction_name
 from shared.registry.clients import RegistryClients
@@ -27,7 +27,7 @@ from shared.registry.sharing.member import Member
 from shared.settings import Settings
 from shared.store.store import Store
 
-_LOG: Final = Log("start")
+_LOG: Final = log_of("start")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from shared.errors import PermanentError
 from shared.messages.codec import decode, encode
 from shared.messages.service_reported import ServiceReported
 from shared.messages.topics import SERVICE_REPORTED
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
@@ -23,7 +23,7 @@ REPORT_SECONDS: Final = 5.0
 SILENT_SECONDS: Final = 30.0
 """A process that was not heard for so long does not run."""
 
-_LOG: Final = Log("report")
+_LOG: Final = log_of("report")
 
 
 @asynccontextmanager

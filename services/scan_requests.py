@@ -23,6 +23,7 @@ from shared.messages.model import ScanContext, ScanKind, ScanReason
 from shared.messages.scan_progressed import ScanCancelled, ScanProgressed
 from shared.messages.scan_requested import ScanRequested
 from shared.messages.topics import BY_MESSAGE
+from shared.messages.tracing import trace_headers
 from shared.pipeline.partitioning import key_of, partition_of
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
@@ -275,7 +276,7 @@ class ScanRequests:
 
     async def _send(self, writer: SoleWriter, message: ScanRequested | ScanProgressed) -> int:
         topic = topic_name(self._settings, BY_MESSAGE[type(message)])
-        return await writer.send(topic, partition_of(message), key_of(message), encode(message))
+        return await writer.send(topic, partition_of(message), key_of(message), encode(message), trace_headers(message))
 
 
 def due_slot(connection: Connection, now: datetime) -> int:

@@ -17,7 +17,7 @@ from shared.errors import PermanentError
 from shared.messages.budget_claimed import Beat, Gone, Silent
 from shared.messages.codec import decode, encode
 from shared.messages.topics import BUDGET_CLAIMED
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.closing import close_client
 from shared.pipeline.dead_letters import frames
 from shared.pipeline.kafka import client_options
@@ -35,7 +35,7 @@ _AGAIN_SECONDS: Final = 1.0
 _POLL_MS: Final = 200
 _SILENT: Final = b"/silent"
 _NUMBER: Final = "number"
-_LOG: Final = Log("budget")
+_LOG: Final = log_of("budget")
 
 _STAGES: Final = {"lister": 0, "tagger": 1, "manifester": 2}
 _DOWNSTREAM: Final = 3

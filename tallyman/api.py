@@ -97,7 +97,7 @@ async def _own(settings: Settings, stack: AsyncExitStack, *, at_work: bool) -> A
     if settings.kafka is not None:
         ready = await stack.enter_async_context(opened(settings, service="command"))
         store = await stack.enter_async_context(open_store(settings))
-        return owners_application(office_of(ready, store, {}))
+        return owners_application(office_of(ready, store))
     if not settings.data.exists() and not at_work:
         raise SettingsError(
             f"There is nothing in {settings.data} yet: `tallyman run` starts, or name the folder with --data."
@@ -112,7 +112,7 @@ async def _own(settings: Settings, stack: AsyncExitStack, *, at_work: bool) -> A
             await stages
 
         stack.push_async_callback(stopped)
-    return owners_application(office_of(system.installation, system.store, system.stats))
+    return owners_application(office_of(system.installation, system.store))
 
 
 def _refusal(answer: httpx.Response) -> PermanentError | TransientError:

@@ -25,6 +25,7 @@ from shared.messages.scan_progressed import (
 )
 from shared.messages.scan_requested import ScanRequested
 from shared.messages.topics import SCAN_PROGRESSED, SCAN_REQUESTED
+from shared.messages.tracing import trace_headers
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
@@ -162,7 +163,11 @@ async def _send(settings: Settings, request: ScanRequested) -> int:
     await producer.start()
     try:
         told = await producer.send_and_wait(
-            topic_name(settings, SCAN_REQUESTED), encode(request), key_of(request), partition_of(request)
+            topic_name(settings, SCAN_REQUESTED),
+            encode(request),
+            key_of(request),
+            partition_of(request),
+            headers=trace_headers(request),
         )
         return int(told.offset)
     finally:

@@ -5,8 +5,8 @@ import sys
 
 from services.console.service import console_served, office_of
 from services.opening import open_store, opened
-from shared.observability.heartbeat import beating
-from shared.observability.logs import Log, configure_logs
+from shared.observability.logs import log_of
+from shared.observability.observed import observed
 from shared.pipeline.process import run_process
 from shared.settings import load_settings
 
@@ -16,14 +16,13 @@ NAME = "console"
 async def run(stop: asyncio.Event) -> None:
     """Serve until `stop`."""
     settings = load_settings()
-    configure_logs(settings.log_level)
     async with (
-        beating(settings.heartbeat),
+        observed(settings, NAME),
         opened(settings, service=NAME) as ready,
         open_store(settings) as store,
-        console_served(office_of(ready, store, {})) as (address, made),
+        console_served(office_of(ready, store)) as (address, made),
     ):
-        Log(NAME).info("console serving", address=address.url)
+        log_of(NAME).info("console serving", address=address.url)
         if made:
             sys.stderr.write(f"The console's password, shown this once: {made}\n")
         await stop.wait()

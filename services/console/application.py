@@ -18,6 +18,7 @@ from services.console.doors.guard import App, Guard, KnowsPeople
 from services.console.doors.sessions import COOKIE
 from services.console.hooks import door as hooks
 from services.console.hooks.receiver import HookReceiver
+from services.console.metrics import ConsoleNumbers
 from services.console.office import Office
 from services.console.pages import routes as pages
 from services.console.pages.live import Live
@@ -62,6 +63,7 @@ def unguarded(office: Office) -> FastAPI:
     application.state.office = office
     application.state.live = live
     application.state.hooks = receiver
+    application.state.numbers = ConsoleNumbers()
     install_problems(application, problem_page)
     api = APIRouter(prefix=API)
     for part in (connections, scans, inventory, triggers, dead_letters, events, tokens):

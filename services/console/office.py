@@ -1,7 +1,7 @@
 """What all rooms of the console share."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.console.letters import Letters
@@ -12,7 +12,6 @@ from shared.connections.secrets import Secrets
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
 from shared.connections.view import ConnectionsView
-from shared.pipeline.stage import StageStats
 from shared.registry.sharing.member import Member
 from shared.settings import Settings
 from shared.store.store import Store
@@ -22,7 +21,7 @@ from shared.store.store import Store
 class Office:
     """An installation as the console uses it.
 
-    clock: the time in UTC, for people.  stages: of the stages that run in this process, what they did; else empty.
+    clock: the time in UTC, for people.
     """
 
     settings: Settings
@@ -32,7 +31,6 @@ class Office:
     store: Store
     budgets: Member
     clock: Callable[[], datetime]
-    stages: Mapping[str, StageStats] = field(default_factory=dict)
 
     @property
     def now(self) -> ConnectionsSnapshot:

@@ -27,7 +27,7 @@ from shared.connections.writer import Saved, States, delete, new_registry_id, sa
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import HookSecretSet, Note
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.partitioning import registry_partitions
 from shared.registry.checkup.course import checked
 from shared.registry.checkup.result import CheckStage, Outcome, StageChecked
@@ -35,7 +35,7 @@ from shared.registry.clients import Budgets, OwnBudgets
 from shared.settings import Settings
 from shared.store.store import Store
 
-_LOG: Final = Log("registries")
+_LOG: Final = log_of("registries")
 _DRAFT_ID: Final = "draft000"
 _FORGOTTEN_LOOKS: Final = 100
 _LOOK_SECONDS: Final = 0.2

@@ -1,7 +1,7 @@
 """The console of an open installation: by its own process, and by the one-process form."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -12,12 +12,11 @@ from services.console.people import People
 from services.console.serving import Address, address_of, serving
 from services.opening import Opened
 from shared.connections.ticking import keep_ticking
-from shared.pipeline.stage import StageStats
 from shared.store.store import Store
 
 
-def office_of(installation: Opened, store: Store, stages: Mapping[str, StageStats]) -> Office:
-    """Return the office.  stages: of the stages of this process, what they did."""
+def office_of(installation: Opened, store: Store) -> Office:
+    """Return the office."""
     return Office(
         installation.settings,
         installation.topic,
@@ -26,7 +25,6 @@ def office_of(installation: Opened, store: Store, stages: Mapping[str, StageStat
         store,
         installation.budgets,
         lambda: datetime.now(UTC),
-        stages,
     )
 
 

@@ -9,6 +9,7 @@ from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import Health, StatusChecked
 from shared.messages.image_events import EventsMode, EventType, StatusEvent
 from shared.messages.topics import IMAGE_EVENTS
+from shared.observability.metrics import EVENTS
 from shared.pipeline.topics import topic_name
 from shared.registry.checkup.result import Outcome, StageChecked
 from shared.settings import Settings
@@ -53,6 +54,7 @@ async def keep_status(settings: Settings, topic: ConnectionsTopic, status: Statu
                 await writer.put(key, status)
                 if before is None or before.health is not status.health:
                     await _tell(settings, writer, connection, before.health if before else None, status)
+                    EVENTS.labels(EventType.STATUS_CHANGED).inc()
         recorded = writer.now.recorded(key)
         return recorded.offset if recorded is not None else None
 

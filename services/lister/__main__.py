@@ -13,8 +13,7 @@ from services.lister.window import Window
 from services.opening import number_above_store, open_store, opened
 from services.scan_requests import ScanRequests
 from services.sweeps import Stretches
-from shared.observability.heartbeat import beating
-from shared.observability.logs import configure_logs
+from shared.observability.observed import observed
 from shared.pipeline.beside import beside
 from shared.pipeline.process import run_process
 from shared.pipeline.stage import StageStats
@@ -25,9 +24,8 @@ from shared.settings import load_settings
 async def run(stop: asyncio.Event) -> None:
     """Work scan requests until `stop`."""
     settings = load_settings()
-    configure_logs(settings.log_level)
     window = Window(time.monotonic, settings.stall_seconds)
-    async with beating(settings.heartbeat), opened(settings, NAME) as ready, open_store(settings) as store:
+    async with observed(settings, NAME), opened(settings, NAME) as ready, open_store(settings) as store:
         await number_above_store(ready, store)
         stage = lister_stage(ready.access, window, settings, _now, lambda: token_hex(8))
         requests, stats = ScanRequests(settings, ready.topic, store), StageStats()

@@ -11,13 +11,13 @@ from shared.errors import PermanentError
 from shared.messages.codec import decode
 from shared.messages.scan_progressed import ScanProgressed
 from shared.messages.topics import SCAN_PROGRESSED
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.beside import beside
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
 
-_LOG: Final = Log("lister")
+_LOG: Final = log_of("lister")
 _POLL_MS: Final = 500
 
 

@@ -12,9 +12,9 @@ from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
 from shared.messages.connection_notes import ScanAsked
 from shared.messages.model import ScanReason
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
-_LOG: Final = Log("schedule")
+_LOG: Final = log_of("schedule")
 _TICK_SECONDS: Final = 1.0
 
 

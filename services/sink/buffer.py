@@ -79,6 +79,11 @@ class Buffer(Generic[R]):
         return max(0.0, due - now)
 
     @property
+    def count(self) -> int:
+        """How many records are held."""
+        return len(self._held)
+
+    @property
     def weight(self) -> int:
         """The weight of all records held."""
         return self._weight

@@ -19,7 +19,9 @@ from shared.messages.codec import decode
 from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import Failure, Message
 from shared.messages.topics import Topic, dead_letter
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
+from shared.observability.metrics import BATCH_MESSAGES, BATCH_SECONDS, DEAD_LETTERS
+from shared.observability.tracing import Failed, spanned
 from shared.pipeline.dead_letters import dead_letter_headers
 from shared.pipeline.salvage import salvage
 from shared.pipeline.stage import StageStopped
@@ -27,7 +29,7 @@ from shared.pipeline.suspects import Suspects
 from shared.settings import Settings
 
 STAGE: Final = "sink"
-_LOG: Final = Log(STAGE)
+_LOG: Final = log_of(STAGE)
 _TICK_SECONDS: Final = 1.0
 _MAX_BACKOFF_SECONDS: Final = 30.0
 
@@ -154,6 +156,12 @@ class Partition(Generic[M]):
         await self._publish(publisher, batch)
 
     async def _publish(self, publisher: Publisher, batch: Sequence[Fetched[M]]) -> None:
+        carried = [item.raw.headers for item in batch]
+        with spanned(f"{STAGE} {self._topic.name}", carried, {"messaging.system": "kafka"}) as failed:
+            await self._publish_in_spans(publisher, batch, failed)
+
+    async def _publish_in_spans(self, publisher: Publisher, batch: Sequence[Fetched[M]], failed: Failed) -> None:
+        begun, topic = self._clocks.monotonic(), self._topic.name
         good = [
             Received(self._source.partition, item.offset, item.message) for item in batch if item.message is not None
         ]
@@ -162,6 +170,7 @@ class Partition(Generic[M]):
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - the sink's worker loop: anything else is our bug, see shared.errors
+            failed(error)
             self._work.reset()
             self._suspect(batch, error)
             return
@@ -170,6 +179,10 @@ class Partition(Generic[M]):
         for item, why in [*bad, *convicts]:
             sent += self._given_up(item, why)
         await publisher.publish(sent, batch[-1].offset + 1)
+        BATCH_MESSAGES.labels(topic).observe(len(batch))
+        BATCH_SECONDS.labels(topic).observe(self._clocks.monotonic() - begun)
+        if given_up := len(bad) + len(convicts):
+            DEAD_LETTERS.labels(STAGE).inc(given_up)
         self.buffer.drop_before(batch[-1].offset + 1)
 
     def _suspect(self, batch: Sequence[Fetched[M]], error: Exception) -> None:

@@ -1,7 +1,7 @@
 """What the sink asks of the outside, and what it sends. Clients arrive as these protocols."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
@@ -75,10 +75,14 @@ class Received(Generic[M]):
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A record to send within the batch's transaction.  value: None = a tombstone."""
+    """A record to send within the batch's transaction.
+
+    value: None = a tombstone.  event: its type, where it is one.
+    """
 
     topic: TopicName
     partition: int
     key: bytes
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    event: str = field(default="", compare=False)

@@ -6,6 +6,7 @@ sends no group generation with a transaction's offsets, and nothing else keeps a
 
 import asyncio
 from asyncio import Future
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
@@ -14,6 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from services.sink.ports import Outgoing
+from shared.observability.metrics import EVENTS, SENT
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import BATCH_BYTES, MAX_MESSAGE_BYTES, group_name, topic_name, transaction_name
 from shared.settings import Settings
@@ -26,6 +28,7 @@ class Publisher:
 
     def __init__(self, settings: Settings, stage: str, source: TopicPartition) -> None:
         self._settings: Final = settings
+        self._stage: Final = stage
         self._source: Final = source
         self._group: Final = group_name(settings, stage)
         identity = f"{stage}-{source.topic.removeprefix(settings.topic_prefix)}-{source.partition}"
@@ -72,6 +75,13 @@ class Publisher:
                 await asyncio.gather(*sent)  # a commit does not ask whether all that was sent has arrived
             except (KafkaError, IllegalOperation) as error:
                 raise _cause(error, sent) from error
+        self._count(records)
+
+    def _count(self, records: Iterable[Outgoing]) -> None:
+        for topic, many in Counter(record.topic.name for record in records).items():
+            SENT.labels(self._stage, topic).inc(many)
+        for kind, many in Counter(record.event for record in records if record.event).items():
+            EVENTS.labels(kind).inc(many)
 
     async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> Future[Any]:
         sent: Future[Any] = await producer.send(

@@ -13,6 +13,7 @@ from shared.messages.image_events import EventsMode
 from shared.messages.model import Message, ScanContext
 from shared.messages.scan_progressed import ScanEnded, ScanProgressed, UnitReported
 from shared.messages.topics import BY_MESSAGE, IMAGE_EVENTS
+from shared.messages.tracing import carried_on, trace_headers
 from shared.pipeline.partitioning import event_key, event_partition, key_of, partition_of
 
 _JSON: Final = (("content-type", b"application/json"),)
@@ -20,7 +21,8 @@ _JSON: Final = (("content-type", b"application/json"),)
 
 def outgoing(message: Message) -> Outgoing:
     """Return a message of the chain as a record."""
-    return Outgoing(BY_MESSAGE[type(message)], partition_of(message), key_of(message), encode(message))
+    topic, headers = BY_MESSAGE[type(message)], tuple(trace_headers(message))
+    return Outgoing(topic, partition_of(message), key_of(message), encode(message), headers)
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class Sending:
         """Yield the events of a decision, its states, and the report of its unit."""
         context, repository = decision.context, decision.repository
         key, partition = event_key(context, repository), event_partition(context, repository)
+        carried = carried_on(context.trace)
         for event in events_of(decision):
             headers, value = event.on_kafka(self.mode)
-            yield Outgoing(IMAGE_EVENTS, partition, key, value, headers)
+            yield Outgoing(IMAGE_EVENTS, partition, key, value, (*headers, *carried), event.kind)
         for state in states_of(decision):
             yield _state(context, partition, state)
         report = UnitReported(
@@ -50,8 +53,11 @@ class Sending:
     def of_ending(self, ending: Ending) -> Iterator[Outgoing]:
         """Yield the event that a scan has ended, and word of it for those that wait."""
         context = ending.context
-        headers, value = event_of_ending(ending).on_kafka(self.mode)
-        yield Outgoing(IMAGE_EVENTS, context.slot % context.partitions, context.registry.encode(), value, headers)
+        event = event_of_ending(ending)
+        headers, value = event.on_kafka(self.mode)
+        key, partition = context.registry.encode(), context.slot % context.partitions
+        headers = (*headers, *carried_on(context.trace))
+        yield Outgoing(IMAGE_EVENTS, partition, key, value, headers, event.kind)
         yield outgoing(ScanProgressed(context=context, progress=ScanEnded(status=ending.status)))
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import KafkaError, ProducerFenced
 
 from services.sink.decide import Fuse
 from services.sink.forgetting import Forgetting
@@ -19,14 +19,16 @@ from services.sink.stalls import Stalls
 from shared.errors import TallymanError
 from shared.messages.image_events import EventsMode
 from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.kafka import client_options
+from shared.pipeline.lag import Lag
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name, topic_name
 from shared.settings import Settings
 
-_LOG: Final = Log(STAGE)
+_LOG: Final = log_of(STAGE)
 _POLL_MS: Final = 200
 _SESSION_MS: Final = 10_000
+_LAG_SECONDS: Final = 1.0
 
 
 class PartitionTaken(TallymanError):
@@ -62,6 +64,8 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         )
         self._partitions: Final[dict[TopicPartition, Partition[Any]]] = {}
+        self._lag: Final = Lag(STAGE, self._consumer, lambda source: self._partitions[source].buffer.count)
+        self._lag_told_at = 0.0
         self._tasks: Final[dict[TopicPartition, asyncio.Task[None]]] = {}
         self._failed: Final[list[BaseException]] = []
 
@@ -79,6 +83,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             while not stop.is_set():
                 self._raise_failures()
                 self._flow()
+                await self._tell_lag()
                 records = await self._consumer.getmany(timeout_ms=_POLL_MS)
                 for source, fetched in records.items():
                     if source in self._partitions:
@@ -89,6 +94,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Finish the batches at hand; what is not published by the deadline comes again, to the new owner."""
+        self._lag.forget(revoked)
         await self._stop_work(revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
@@ -109,6 +115,13 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             source.partition, self._store, self._registries, self._fuse, self._sending, stalls, self._clocks
         )
         return Partition(source, SCAN_PROGRESSED, progress, *place)
+
+    async def _tell_lag(self) -> None:
+        now = self._clocks.monotonic()
+        if now - self._lag_told_at >= _LAG_SECONDS:
+            self._lag_told_at = now
+            with suppress(KafkaError, KeyError):  # of a partition that was just lost
+                await self._lag.tell()
 
     def _flow(self) -> None:
         """Pause what is full, resume what has room."""

@@ -6,8 +6,7 @@ from secrets import token_hex
 
 from services.opening import opened
 from services.tagger.stage import NAME, tagger_stage
-from shared.observability.heartbeat import beating
-from shared.observability.logs import configure_logs
+from shared.observability.observed import observed
 from shared.pipeline.process import run_process
 from shared.pipeline.worker import run_stage
 from shared.settings import load_settings
@@ -16,8 +15,7 @@ from shared.settings import load_settings
 async def run(stop: asyncio.Event) -> None:
     """Work repositories until `stop`."""
     settings = load_settings()
-    configure_logs(settings.log_level)
-    async with beating(settings.heartbeat), opened(settings, NAME) as ready:
+    async with observed(settings, NAME), opened(settings, NAME) as ready:
         await run_stage(tagger_stage(ready.access, lambda: token_hex(8)), settings, stop)
 
 

@@ -7,8 +7,7 @@ from services.opening import opened
 from services.trigger.guard import NAME
 from services.trigger.receivers.stage import NAME as DELIVERER
 from services.trigger.service import run_trigger
-from shared.observability.heartbeat import beating
-from shared.observability.logs import configure_logs
+from shared.observability.observed import observed
 from shared.pipeline.process import run_process
 from shared.settings import load_settings
 
@@ -16,8 +15,7 @@ from shared.settings import load_settings
 async def run(stop: asyncio.Event) -> None:
     """Work image events until `stop`."""
     settings = load_settings()
-    configure_logs(settings.log_level)
-    async with beating(settings.heartbeat), opened(settings, NAME, DELIVERER) as ready:
+    async with observed(settings, NAME), opened(settings, NAME, DELIVERER) as ready:
         await run_trigger(settings, ready.connections, ready.secrets, stop)
 
 

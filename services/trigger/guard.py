@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from services.trigger.rules import Received
 from shared.errors import PermanentError, TransientError
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.dead_letters import REASON_UNEXPECTED, Origin, frames
 from shared.pipeline.retries import backoff_seconds
 from shared.pipeline.stage import StageStopped
@@ -59,7 +59,7 @@ class Guard:
         self._first_backoff: Final = first_backoff
         self._chance: Final = chance
         self._suspects: Suspects[Delivery] = Suspects(settings.errors_in_a_row)
-        self._log: Final = Log(NAME)
+        self._log: Final = log_of(NAME)
 
     async def run(self, stream: AsyncIterator[Delivery], work: Callable[[Received], Awaitable[None]]) -> None:
         """Work what the stream gives, one after another, for as long as it gives anything. Raises nothing."""

@@ -18,7 +18,7 @@ from services.trigger.guard import NAME
 from services.trigger.rules import Gathering, KnowsConnections, Send, Triggered, Triggering
 from shared.messages.image_events import EventsMode
 from shared.messages.topics import IMAGE_EVENTS, TRIGGER_WANTED
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.kafka import client_options
 from shared.pipeline.stage import PACE, Pace
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name
@@ -70,7 +70,7 @@ async def run_agents(
         await asyncio.wait((starting, stopping, crashing, failed), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            Log(NAME).info("trigger started")
+            log_of(NAME).info("trigger started")
         await asyncio.wait((stopping, crashing, failed), return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
             failed.result()

@@ -10,9 +10,9 @@ from shared.connections.records import Noted, Recorded, read_record
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
 from shared.errors import PermanentError
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
-_LOG: Final = Log("connections")
+_LOG: Final = log_of("connections")
 
 _CATCH_UP_MS: Final = 50
 """How long a read waits while the end is near: past the last record lie transaction markers, which wake nobody."""

@@ -16,14 +16,14 @@ from shared.connections.topic import ConnectionsTopic
 from shared.connections.writer import States, write
 from shared.errors import TallymanError
 from shared.messages.connection_notes import Ticked
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
 TICK_AFTER_SECONDS: Final = 15 * 60.0
 """Longer than the topic's segment.ms, so that the write closes the segment."""
 
 KEY: Final = Ticked.key("last")
 _LOOK_SECONDS: Final = 30.0
-_LOG: Final = Log("connections")
+_LOG: Final = log_of("connections")
 
 
 async def keep_ticking(

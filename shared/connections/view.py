@@ -14,9 +14,9 @@ from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
 from shared.errors import TransientError
 from shared.messages.connection_changed import Connection
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
-_LOG: Final = Log("connections")
+_LOG: Final = log_of("connections")
 
 _POLL_MS: Final = 500
 _RETRY_SECONDS: Final = 1.0

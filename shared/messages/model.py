@@ -11,6 +11,9 @@ RegistryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{8,32}$")]
 """Random, made when the connection is created, never used again."""
 
 
+TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""Source: W3C Trace Context, trace-id."""
+
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -58,6 +61,7 @@ class ScanContext(Shape):
     connection: offset in `connection.changed`; a stage whose view is older waits for it.
     slot, shards, partitions: where the registry's messages lie; see shared.pipeline.partitioning.
     confirmed: a person let removals through: the fuses are off.
+    trace: the trace that all its messages belong to; None for a scan that is only known from the store.
     """
 
     registry: RegistryId
@@ -69,6 +73,7 @@ class ScanContext(Shape):
     shards: int = Field(ge=1)
     partitions: int = Field(ge=1)
     confirmed: bool = False
+    trace: TraceId | None = None
 
 
 class Message(Shape):

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field
 
 from shared.messages.model import Message, Moment, Name, RegistryId, ScanContext, ScanKind, ScanReason, Shape
+from shared.observability.tracing import trace_of
 
 
 class CatalogCursor(Shape):
@@ -57,4 +58,5 @@ class ScanRequested(Message):
             shards=self.shards,
             partitions=self.partitions,
             confirmed=self.confirmed,
+            trace=trace_of(self.request),
         )

@@ -18,14 +18,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.errors import TallymanError
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.broker_process import PidFile, start_process, stop_process
 from shared.pipeline.broker_properties import JVM, JVM_BROKER, free_ports, properties
 from shared.pipeline.class_data import ClassData
 from shared.pipeline.data_lock import DataLock
 from shared.pipeline.jars import Jar, ensure_jars, jars_folder, locked_jars
 
-_LOG: Final = Log("broker")
+_LOG: Final = log_of("broker")
 
 _READY_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.05

@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
-_LOG: Final = Log("broker")
+_LOG: Final = log_of("broker")
 _STOP_SECONDS: Final = 20.0
 _STALE_STOP_SECONDS: Final = 5.0
 _PAUSE_SECONDS: Final = 0.05

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
 _CLOSE_SECONDS: Final = 5.0
 _LAST_CALL_SECONDS: Final = 1.0
@@ -18,4 +18,4 @@ async def close_client(what: str, stage: str, stopping: Coroutine[Any, Any, None
         task.cancel()
         await asyncio.wait([task], timeout=_LAST_CALL_SECONDS)
     if not task.done() or task.cancelled() or task.exception() is not None:
-        Log(stage).warning("client not closed cleanly", client=what)
+        log_of(stage).warning("client not closed cleanly", client=what)

@@ -11,7 +11,9 @@ from shared.errors import PermanentError, TallymanError
 from shared.messages.codec import encode
 from shared.messages.model import Message
 from shared.messages.topics import BY_MESSAGE, dead_letter
-from shared.observability.logs import Log
+from shared.messages.tracing import trace_headers
+from shared.observability.logs import log_of
+from shared.observability.metrics import DEAD_LETTERS, SENT
 from shared.pipeline.dead_letters import dead_letter_of
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
@@ -40,7 +42,7 @@ class Outputs:
     def __init__(self, stage: str, settings: Settings) -> None:
         self._stage = stage
         self._settings = settings
-        self._log = Log(stage)
+        self._log = log_of(stage)
         # An idempotent producer never gives a batch up, so a broker's restart is waited for, not an error.
         self._producer = AIOKafkaProducer(
             enable_idempotence=True,
@@ -78,6 +80,7 @@ class Outputs:
         topic = topic_name(self._settings, dead_letter(self._stage))
         key, value, headers = dead_letter_of(self._stage, record, record.key, record.value, error)
         await self._acknowledged([await self._put(topic, value, key, None, headers)])
+        DEAD_LETTERS.labels(self._stage).inc()
 
     async def _send(self, message: Message) -> Awaitable[Any]:
         topic = topic_name(self._settings, BY_MESSAGE[type(message)])
@@ -93,7 +96,7 @@ class Outputs:
                 f"The scan was begun when {topic} had more partitions than now ({partition} is missing); scan again.",
                 reason=REASON_NO_PARTITION,
             )
-        return await self._put(topic, value, key_of(message), partition, [])
+        return await self._put(topic, value, key_of(message), partition, trace_headers(message))
 
     async def _partitions(self, topic: str) -> set[int]:
         try:
@@ -118,6 +121,7 @@ class Outputs:
             except KafkaError as error:
                 raise BrokerRefused(f"Kafka refused a message to {topic}", error) from error
             else:
+                SENT.labels(self._stage, topic).inc()
                 return coming
 
     async def _acknowledged(self, sent: list[Awaitable[Any]]) -> None:

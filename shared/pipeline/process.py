@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
 from shared.errors import SettingsError, TallymanError
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.dead_letters import frames
 from shared.pipeline.loop import run_loop
 
@@ -38,13 +38,13 @@ async def _until_stopped(main: Callable[[asyncio.Event], Awaitable[None]]) -> No
     try:
         await main(stop)
     except SettingsError as error:
-        Log("process").error("process not started", error=error)
+        log_of("process").error("process not started", error=error)
         _end(EXIT_SETTINGS)
     except TallymanError as error:
-        Log("process").error("process stopped", reason=error.reason, error=error)
+        log_of("process").error("process stopped", reason=error.reason, error=error)
         _end(EXIT_CRASH)
     except BaseException as error:  # noqa: BLE001  # the crash is told here: nothing outlives what follows
-        Log("process").error("process crashed", error=type(error).__name__, traceback=frames(error))
+        log_of("process").error("process crashed", error=type(error).__name__, traceback=frames(error))
         _end(EXIT_CRASH)
 
 

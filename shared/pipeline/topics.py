@@ -21,7 +21,7 @@ from shared.messages.topics import (
     TopicName,
     dead_letter,
 )
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.kafka import client_options
 from shared.settings import Settings
 
@@ -35,7 +35,7 @@ broker would leave a hole in the producer's sequence."""
 BATCH_BYTES: Final = 512 * 1024
 """What a producer sends to a partition at once; the client's default of 16 KiB makes a round trip of every page."""
 
-_LOG: Final = Log("topics")
+_LOG: Final = log_of("topics")
 _PATIENCE_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 5.0
 """New topics have no leader for a moment; only a longer wait is worth a line."""

@@ -28,7 +28,7 @@ class Holding:
 class Work:
     """One message on its way. Kept as bytes until it is worked: a decoded page is many times larger.
 
-    order, registry: as the stage tells them.  failures: tries that failed.
+    order, registry: as the stage tells them.  scan: whose it is, where it tells.  failures: tries that failed.
     unreadable: why it is no message, if it is none.
     """
 
@@ -36,6 +36,7 @@ class Work:
     holding: Holding
     order: Hashable
     registry: str
+    scan: int | None = None
     failures: int = 0
     unreadable: PermanentError | None = None
 
@@ -43,13 +44,23 @@ class Work:
         """The message is done for good: its offset may be committed once those before it are done."""
         self.holding.tracker.done(self.record.offset)
 
+    def place(self) -> dict[str, str | int]:
+        """Return what its span tells. Source: OpenTelemetry, Semantic conventions for Kafka."""
+        return {
+            "messaging.system": "kafka",
+            "messaging.destination.name": self.record.topic,
+            "messaging.destination.partition.id": str(self.record.partition),
+            "messaging.kafka.offset": self.record.offset,
+        }
+
     def told(self) -> dict[str, object]:
-        """Return the fields by which a log line names the message."""
+        """Return the fields by which log lines name the message."""
         key = (self.record.key or b"").decode(errors="backslashreplace")
         registry, _, repository = key.partition("/")
         return {
             "registry": registry,
             "repository": repository or None,
+            "scan": self.scan,
             "topic": self.record.topic,
             "partition": self.record.partition,
             "offset": self.record.offset,

@@ -9,8 +9,9 @@ from aiokafka import ConsumerRecord
 
 from shared.errors import PermanentError, TallymanError, TransientError
 from shared.messages.codec import decode
-from shared.messages.model import Message
-from shared.observability.logs import Log
+from shared.messages.model import Message, ScanContext
+from shared.observability.logs import at_work, log_of
+from shared.observability.tracing import Failed, spanned
 from shared.pipeline.dead_letters import REASON_UNEXPECTED, frames
 from shared.pipeline.dispatch import Dispatch
 from shared.pipeline.outputs import BrokerRefused, Outputs
@@ -51,7 +52,8 @@ class Workbench(Generic[M]):
         self._stats = stats
         self._first_backoff = first_backoff
         self._chance = chance
-        self._log = Log(stage.name)
+        self._log = log_of(stage.name)
+        self._span = f"{stage.name} {stage.source.name}"
         self._dispatch: Dispatch[Work] = Dispatch(settings.stage_concurrency, settings.registry_concurrency)
         self._suspects: Suspects[Work] = Suspects(settings.errors_in_a_row)
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -69,9 +71,11 @@ class Workbench(Generic[M]):
         try:
             message = self._decode(record)
         except PermanentError as error:
-            work = Work(record, holding, ("unreadable", record.partition, record.offset), "", unreadable=error)
+            work = Work(record, holding, ("unreadable", record.partition, record.offset), "", None, unreadable=error)
         else:
-            work = Work(record, holding, self._stage.order(message), self._stage.registry(message))
+            context = getattr(message, "context", None)
+            scan = context.scan if isinstance(context, ScanContext) else None
+            work = Work(record, holding, self._stage.order(message), self._stage.registry(message), scan)
         self._dispatch.add(work)
 
     def start(self) -> None:
@@ -116,7 +120,8 @@ class Workbench(Generic[M]):
         self._stats.working += 1
         rests = False
         try:
-            rests = await self._worked(work)
+            with at_work(**work.told()), spanned(self._span, [work.record.headers], work.place()) as failed:
+                rests = await self._worked(work, failed)
         except Exception as error:  # noqa: BLE001  # whatever it is, it must end the stage, not vanish with its task
             self.fail(error)
         finally:
@@ -125,23 +130,27 @@ class Workbench(Generic[M]):
                 self._dispatch.finish(work)
             self.start()
 
-    async def _worked(self, work: Work) -> bool:
-        """Try the message; return whether it rests until it is tried again."""
+    async def _worked(self, work: Work, failed: Failed) -> bool:
+        """Try the message; return whether it rests until it is tried again.  failed: told why it was not worked."""
         try:
             if work.unreadable:
                 raise work.unreadable
             await self._handle(self._decode(work.record))
         except TransientError as error:
+            failed(error)
             return await self._tried(work, error)
         except BrokerRefused:
             raise
         except TallymanError as error:
+            failed(error)
             await self._give_up(work, error, error)
         except Exception as error:  # noqa: BLE001  # the worker loop's one broad except: a bug of ours
+            failed(error)
             self._suspect(work, error)
         else:
             work.done()
             self._stats.succeeded += 1
+            self._log.debug("message worked")
             await self._convict()
         return False
 
@@ -163,9 +172,7 @@ class Workbench(Generic[M]):
         if work.holding.closed:
             return False
         seconds = backoff_seconds(self._first_backoff, work.failures, error.retry_after_seconds, self._chance())
-        self._log.warning(
-            "message failed, trying again", **work.told(), reason=error.reason, error=error, seconds=round(seconds, 1)
-        )
+        self._log.warning("message failed, trying again", reason=error.reason, error=error, seconds=round(seconds, 1))
         self._stats.retried += 1
         self._stats.waiting += 1
         self._dispatch.rest(work)
@@ -178,7 +185,7 @@ class Workbench(Generic[M]):
 
     def _suspect(self, work: Work, error: Exception) -> None:
         self._stats.suspected += 1
-        self._log.error("unexpected error", **work.told(), error=type(error).__name__, traceback=frames(error))
+        self._log.error("unexpected error", error=type(error).__name__, traceback=frames(error))
         if not work.holding.closed and self._suspects.hold(work, error):
             self.fail(StageStopped(self._stage.name, self._suspects.most, error))
 
@@ -191,13 +198,13 @@ class Workbench(Generic[M]):
 
     async def _give_up(self, work: Work, told: TallymanError, error: Exception) -> None:
         """Tell downstream, write the dead letter, and be done. told: for people.  error: for the letter."""
-        self._log.warning("message given up", **work.told(), reason=told.reason, error=told)
+        self._log.warning("message given up", reason=told.reason, error=told)
         try:
             await self._outputs.deliver_all(self._instead(work, told))
         except BrokerRefused:
             raise
         except Exception as further:  # noqa: BLE001  # giving up must not fail: the dead letter still tells
-            self._log.error("giving up failed", **work.told(), error=type(further).__name__, traceback=frames(further))
+            self._log.error("giving up failed", error=type(further).__name__, traceback=frames(further))
         await self._outputs.bury(work.record, error)
         work.done()
         self._stats.given_up += 1

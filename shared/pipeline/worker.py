@@ -7,17 +7,20 @@ acknowledged. Messages may come twice: after a crash, or when work outlives the 
 import asyncio
 import random
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.messages.model import Message
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
+from shared.pipeline.lag import Lag
 from shared.pipeline.outputs import BrokerRefused, Outputs
 from shared.pipeline.stage import PACE, Pace, Stage, StageStats
+from shared.pipeline.stage_numbers import STAGE_NUMBERS
 from shared.pipeline.topics import group_name, topic_name
 from shared.pipeline.work import Holding
 from shared.pipeline.workbench import Workbench
@@ -51,10 +54,11 @@ async def run_stage(
 
     Raises StageStopped or BrokerRefused: the process has to end, and what is not committed comes again.
     """
-    outputs = Outputs(stage.name, settings)
+    outputs, stats = Outputs(stage.name, settings), stats or StageStats()
+    STAGE_NUMBERS.watch(stage.name, stats)
     try:
         await outputs.start()
-        await _Worker(stage, outputs, settings, stats or StageStats(), pace).run(stop)
+        await _Worker(stage, outputs, settings, stats, pace).run(stop)
     except KafkaError as error:
         raise BrokerRefused(
             f"Kafka does not let {stage.name} read {topic_name(settings, stage.source)}", error
@@ -72,11 +76,12 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         self._poll_ms = int(pace.poll * 1000)
         self._commit_seconds = pace.commit
         self._topic = topic_name(settings, stage.source)
-        self._log = Log(stage.name)
+        self._log = log_of(stage.name)
         self._holdings: dict[TopicPartition, Holding] = {}
         self._releasing = asyncio.Lock()
         self._committing = asyncio.Lock()
         self._consumer = AIOKafkaConsumer(**consumer_options(stage.name, settings, pace))
+        self._lag = Lag(stage.name, self._consumer, self._undone)
         self._bench = Workbench(stage, outputs, settings, stats=stats, first_backoff=pace.backoff, chance=random.random)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -97,9 +102,10 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
             await self._bench.cancel(self._holdings.values())
             await close_client("consumer", self._stage.name, self._leave())
 
-    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Drain and commit the partitions before somebody else gets them. Heartbeats go on meanwhile."""
         self._stats.partitions.difference_update(source.partition for source in revoked)
+        self._lag.forget(revoked)
         try:
             await self._release(list(revoked))
         except Exception as error:  # noqa: BLE001  # aiokafka would only log it, and two processes work one key
@@ -139,10 +145,16 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
             return self._buffer
         return min(self._buffer - holding.tracker.undone, self._buffer * _SPAN - holding.tracker.span)
 
+    def _undone(self, partition: TopicPartition) -> int:
+        holding = self._holdings.get(partition)
+        return holding.tracker.undone if holding else 0
+
     async def _keep_committing(self) -> None:
         while True:
             await asyncio.sleep(self._commit_seconds)
             await self._commit()
+            with suppress(KafkaError):  # a partition that was just lost has no position
+                await self._lag.tell()
 
     async def _commit(self) -> None:
         # One at a time: an earlier commit that is tried again must not overtake a later one.

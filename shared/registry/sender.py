@@ -12,6 +12,7 @@ from shared.registry.answer import SMALL_BYTES, Answer, host_of, read_body
 from shared.registry.breaker import BreakerOpen
 from shared.registry.budget import Budget
 from shared.registry.network_errors import is_worth_trying_again, network_error, not_asked
+from shared.registry.numbers import kind_of
 from shared.registry.retry import RetryPolicy, is_transient, retry_after_seconds
 from shared.registry.transport import Exchange, RegistryTransport, Request
 
@@ -33,18 +34,25 @@ class Sender:
     chance: random.Random
 
     async def ask(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str], limit: int, body: bytes | None = None
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        limit: int,
+        body: bytes | None = None,
+        kind: str | None = None,
     ) -> Answer:
         """Return the answer, whatever its status, or the last one when "later" was told until the attempts were spent.
 
         method: one that may be sent again (GET, HEAD, or a POST that only asks).  body: of the request.
+        kind: what for, where the address does not tell.
         limit: bytes of a body of status 200; others may have SMALL_BYTES.
         Raises RegistryUnreachable, CertificateRefused, BodyTooLarge, AnswerUnusable.
         """
         attempt = 1
         while True:
             try:
-                answer = await self._once(Request(method, url, headers, body), limit)
+                answer = await self._once(Request(method, url, headers, kind or kind_of(url.path), body), limit)
             except BreakerOpen as error:
                 raise not_asked(host_of(url), error) from error
             except httpx.TransportError as error:

@@ -11,6 +11,7 @@ from shared.registry.answer import host_of
 from shared.registry.budget import Budget
 from shared.registry.conditional import Condition
 from shared.registry.credentials import Credentials, Refusal
+from shared.registry.numbers import RegistryNumbers
 from shared.registry.retry import RetryPolicy
 from shared.registry.sender import Sender
 from shared.registry.sign_in import SignIn
@@ -61,7 +62,9 @@ def open_session(
     attempts: times a request is sent.  chance: spreads the pauses.  Raises PermanentError if its CA is not PEM.
     """
     sender = Sender(
-        transport=RegistryTransport(_limits(connection), tls_context(connection), budget),
+        transport=RegistryTransport(
+            _limits(connection), tls_context(connection), budget, RegistryNumbers(connection.name)
+        ),
         timeouts=_timeouts(connection),
         budget=budget,
         policy=RetryPolicy(attempts=attempts),

@@ -94,7 +94,7 @@ class Tokens:
 
         async def get(authorization: str | None) -> Answer:
             headers = {"User-Agent": USER_AGENT} | ({"Authorization": authorization} if authorization else {})
-            return await self._sender.ask("GET", url, headers, SMALL_BYTES)
+            return await self._sender.ask("GET", url, headers, SMALL_BYTES, kind="token")
 
         answer = await (self._credentials.show(get, _judge) if self._credentials else get(None))
         if answer.status != 200:

@@ -14,6 +14,7 @@ import httpx
 
 from shared.registry.budget import Budget
 from shared.registry.meter import count_request
+from shared.registry.numbers import RegistryNumbers
 from shared.registry.pool import Line, Pool
 from shared.registry.resolver import check_host
 from shared.registry.window import Slot
@@ -26,11 +27,12 @@ from shared.registry.wire.reply import Reply
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One that may be sent again.  body: None where it has none."""
+    """One that may be sent again.  kind: what for (`shared.registry.numbers`).  body: None where it has none."""
 
     method: str
     url: httpx.URL
     headers: Mapping[str, str]
+    kind: str = "api"
     body: bytes | None = None
 
 
@@ -41,8 +43,9 @@ class RegistryTransport:
     open is the budget's to say.
     """
 
-    def __init__(self, limits: httpx.Limits, tls: ssl.SSLContext, budget: Budget) -> None:
+    def __init__(self, limits: httpx.Limits, tls: ssl.SSLContext, budget: Budget, numbers: RegistryNumbers) -> None:
         self._budget: Final = budget
+        self._numbers: Final = numbers
         expiry = limits.keepalive_expiry or 0
         self._pool: Final = Pool(
             budget.permits, limits.max_keepalive_connections or 0, expiry, lambda: Lane(tls, expiry)
@@ -54,8 +57,10 @@ class RegistryTransport:
         Raises httpx.TransportError, AddressRefused, BreakerOpen.
         """
         check_host(request.url.host)
+        asked_at = asyncio.get_running_loop().time()
         await self._budget.pace()
-        exchange = Exchange(request, timeouts, self._budget, await self._line(timeouts.pool))
+        self._numbers.waited(asyncio.get_running_loop().time() - asked_at)
+        exchange = Exchange(request, timeouts, self._budget, self._numbers, await self._line(timeouts.pool))
         try:
             await exchange.begin()
         except BaseException:
@@ -78,12 +83,21 @@ class RegistryTransport:
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, request: Request, timeouts: httpx.Timeout, budget: Budget, line: Line[Lane]) -> None:
+    def __init__(
+        self,
+        request: Request,
+        timeouts: httpx.Timeout,
+        budget: Budget,
+        numbers: RegistryNumbers,
+        line: Line[Lane],
+    ) -> None:
         self._request: Final = request
         self._timeouts: Final = timeouts
         self._budget: Final = budget
+        self._numbers: Final = numbers
         self._line: Final = line
         self._slot: Slot | None = None
+        self._is_written = False
         self._connection: Connection | None = None
         self._reply: Reply | None = None
 
@@ -127,29 +141,47 @@ class Exchange:
         self._connection = connection
         slot = self._slot = await self._budget.admit()
         if connection.is_open:
-            reply = self._reply = connection.send(
-                head, self._request.body, of_head=self._request.method == "HEAD", silence=timeouts.read
-            )
-            # Stamped a loop turn later: should the process be stopped right here, the stamp is late, never early.
-            asyncio.get_running_loop().call_soon(self._budget.written, slot)
-            count_request()
-            try:
-                await connection.written(timeouts.write)
-                await reply.head()
-            except (httpx.RemoteProtocolError, httpx.ReadError):
-                if kept and not reply.begun:
-                    return False
-                raise
-            self._budget.answered(slot)
-            return True
+            reply = self._written(connection, head, slot)
+            return await self._heard(connection, reply, slot, may_be_closed=kept is not None)
         if kept:
             return False
         raise httpx.RemoteProtocolError("closed before it was asked")
+
+    def _written(self, connection: Connection, head: bytes, slot: Slot) -> Reply:
+        """Write the request in this tick; return what comes back."""
+        of_head, loop = self._request.method == "HEAD", asyncio.get_running_loop()
+        reply = self._reply = connection.send(head, self._request.body, of_head=of_head, silence=self._timeouts.read)
+        # Stamped a loop turn later: should the process be stopped right here, the stamp is late, never early.
+        loop.call_soon(self._budget.written, slot)
+        count_request()
+        self._numbers.written()
+        self._is_written = True
+        return reply
+
+    async def _heard(self, connection: Connection, reply: Reply, slot: Slot, *, may_be_closed: bool) -> bool:
+        kind, written_at = self._request.kind, asyncio.get_running_loop().time()
+        try:
+            await connection.written(self._timeouts.write)
+            await reply.head()
+        except (httpx.RemoteProtocolError, httpx.ReadError):
+            self._numbers.failed(kind)
+            if may_be_closed and not reply.begun:
+                return False
+            raise
+        except httpx.TransportError:
+            self._numbers.failed(kind)
+            raise
+        self._budget.answered(slot)
+        self._numbers.answered(kind, reply.status, asyncio.get_running_loop().time() - written_at)
+        return True
 
     def _let_go(self) -> None:
         if self._slot is not None:
             self._slot = None
             self._budget.ended()
+        if self._is_written:
+            self._is_written = False
+            self._numbers.over()
         if self._connection is not None:
             self._connection.release()
             self._connection = None

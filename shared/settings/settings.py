@@ -167,6 +167,18 @@ class Settings(BaseSettings):
         description="Times a webhook or the scanner is tried, up to a minute apart, before it is given up.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    log_format: Literal["text", "json"] = Field("text", description="How: key=value lines, or JSON lines.")
+    metrics: str | None = Field(
+        None,
+        pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$",
+        description="Where a service tells its numbers to Prometheus, host:port; open to whoever reaches it. Unset: "
+        "only the console tells, at /metrics.",
+    )
+    otlp: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s@?#]+[^\s@?#]*$",
+        description="An OpenTelemetry collector that takes traces by OTLP over HTTP, http[s]://host:4318. Unset: none.",
+    )
     heartbeat: Path | None = Field(None, description="File a service writes every 5 s, for health checks. Unset: none.")
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.common import StreamContext
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from shared.observability.metrics import INSERT_ROWS, INSERT_SECONDS, QUERY_SECONDS
 from shared.store.errors import translated
 from shared.store.keys import PLACE, Keys
 
@@ -92,7 +93,8 @@ class Engine:
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None, keys: Keys | None = None) -> Result:
         """Return the answer to one query. parameters: for `{name:Type}` in it.  keys: for its `{keys}`."""
-        return await self._on_a_thread(self._query, sql, parameters, keys)
+        with QUERY_SECONDS.time():
+            return await self._on_a_thread(self._query, sql, parameters, keys)
 
     async def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run one statement that answers nothing. parameters: for `{name:Type}` in it."""
@@ -107,7 +109,9 @@ class Engine:
             )
             by_name = dict(described.rows)
             self._types[table] = [by_name[column] for column in columns]
-        await self._on_a_thread(self._insert, table, columns, data, self._types[table])
+        INSERT_ROWS.labels(table).observe(len(data[0]))
+        with INSERT_SECONDS.labels(table).time():
+            await self._on_a_thread(self._insert, table, columns, data, self._types[table])
 
     @asynccontextmanager
     async def select(

@@ -38,7 +38,7 @@ async def run(settings: Settings, listen: str | None, load: str | None, *, once:
     _tell("Starting the broker and the store …")
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(open_system(settings))
-        office = office_of(system.installation, system.store, system.stats)
+        office = office_of(system.installation, system.store)
         await stack.enter_async_context(open_door(office))
         url = ""
         if not once:

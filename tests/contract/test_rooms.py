@@ -48,9 +48,9 @@ def test_a_stage_has_the_same_doors_as_the_others(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_started_alone_tells_its_health_check_that_it_lives(stage: str) -> None:
+def test_a_stage_started_alone_can_be_watched(stage: str) -> None:
     imported = set(imported_modules(Path("services") / stage / "__main__.py"))
-    assert "shared.observability.heartbeat.beating" in imported
+    assert "shared.observability.observed.observed" in imported
 
 
 def test_the_environment_is_read_in_one_place() -> None:

@@ -35,10 +35,15 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 @dataclass
 class Services:
-    """Running services. environment: Tallyman's variables.  logs: where each writes what it says on stderr."""
+    """Running services.
+
+    environment: Tallyman's variables.  logs: where each writes what it says on stderr.
+    beside: further variables of a stage's processes.
+    """
 
     environment: Mapping[str, str]
     logs: Path
+    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     running: dict[str, Process] = field(default_factory=dict)
 
     async def start(self, stage: str, number: int) -> None:
@@ -47,7 +52,7 @@ class Services:
         with (self.logs / f"{name}.log").open("ab") as log:
             self.running[name] = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", f"services.{stage}"),
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment, **self.beside.get(stage, {})},
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -66,13 +71,16 @@ class Services:
     def said(self, level: str) -> Iterator[str]:
         """Yield what all have logged at this level."""
         for log in sorted(self.logs.glob("*.log")):
-            yield from (line for line in log.read_text().splitlines() if f" {level} " in line or "Traceback" in line)
+            lines = log.read_text().splitlines()
+            yield from (line for line in lines if f" level={level} " in line or "Traceback" in line)
 
 
 @asynccontextmanager
-async def running_services(environment: Mapping[str, str], logs: Path, each: int) -> AsyncIterator[Services]:
+async def running_services(
+    environment: Mapping[str, str], logs: Path, each: int, beside: Mapping[str, Mapping[str, str]] | None = None
+) -> AsyncIterator[Services]:
     """Run so many processes of each stage until the block ends; then each must stop when it is asked to."""
-    services = Services(environment, logs)
+    services = Services(environment, logs, beside or {})
     try:
         await asyncio.gather(*(services.start(stage, number) for stage in STAGES for number in range(each)))
         yield services

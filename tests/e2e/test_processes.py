@@ -1,11 +1,9 @@
 """The distributed form on a real broker and a real ClickHouse server: the same inventory, whoever is killed midway."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from shared.messages.topics import dead_letter
@@ -13,37 +11,14 @@ from shared.settings import Settings
 from shared.store import Store
 from tests.e2e import truth
 from tests.e2e.agreement import assert_counts, assert_events, assert_scan_shown, assert_shown
-from tests.e2e.service_processes import STAGES, Services, environment_of, running_services
+from tests.e2e.service_processes import STAGES, Services, running_services
 from tests.e2e.tallyman_commands import Tallyman
-from tests.support.clickhouse import ClickHouse
 from tests.support.generator import Estate, generate
 from tests.support.generator_storage import Storage
 from tests.support.registry import Registry, memory_folder, running_registry
 from tests.support.worker import records_of
 
 PARTITIONS = 8
-
-
-@pytest_asyncio.fixture
-async def settings(kafka: str, clickhouse_server: ClickHouse, server_store: Store, tmp_path: Path) -> Settings:
-    """Settings of an installation of the test's own, on servers it shares."""
-    database = f"e2e_{secrets.token_hex(4)}"
-    await server_store._engine.command(f"CREATE DATABASE {database}")
-    prefix = f"e2e-{secrets.token_hex(4)}."
-    return clickhouse_server.settings(
-        database, kafka=kafka, topic_prefix=prefix, partitions=PARTITIONS, data=tmp_path / "unused"
-    )
-
-
-@pytest.fixture
-def environment(settings: Settings) -> Mapping[str, str]:
-    """The same settings as variables."""
-    return environment_of(settings)
-
-
-@pytest.fixture
-def tallyman(environment: Mapping[str, str], tmp_path: Path) -> Tallyman:
-    return Tallyman(tmp_path / "unused", environment)
 
 
 @pytest_asyncio.fixture
@@ -64,14 +39,14 @@ async def store(settings: Settings, services: Services) -> AsyncIterator[Store]:
 
 
 async def test_services_of_their_own_tell_an_estate_exactly_though_one_of_each_is_killed_midway(
-    tallyman: Tallyman, services: Services, store: Store, settings: Settings
+    distributed: Tallyman, services: Services, store: Store, settings: Settings
 ) -> None:
     estate = generate(seed=7, repositories=40, tags=800)
     empty = Estate({}, estate.contents)
     with memory_folder() as folder, running_registry(folder, basic=True) as registry:
         Storage(registry.storage).write(estate)
         async with asyncio.TaskGroup() as group:
-            loading = group.create_task(load(tallyman, registry, max_rps=40))
+            loading = group.create_task(load(distributed, registry, max_rps=40))
             for share, stages in ((0.15, STAGES[:2]), (0.4, STAGES[2:])):
                 await stored(store, share * 800, loading, services)
                 for stage in stages:
@@ -79,18 +54,18 @@ async def test_services_of_their_own_tell_an_estate_exactly_though_one_of_each_i
                     await services.start(stage, 0)
         first = loading.result()
         assert_counts(first, estate, truth.changes(empty, estate))
-        await assert_shown(tallyman, "estate", estate)
-        await assert_scan_shown(tallyman, first)
-        events = await assert_events(tallyman, first, registry.url, truth.changes(empty, estate))
+        await assert_shown(distributed, "estate", estate)
+        await assert_scan_shown(distributed, first)
+        events = await assert_events(distributed, first, registry.url, truth.changes(empty, estate))
 
-        second = await load(tallyman, registry, max_rps=10_000)
+        second = await load(distributed, registry, max_rps=10_000)
         assert_counts(second, estate, [])
-        await assert_shown(tallyman, "estate", estate)
-        await assert_events(tallyman, second, registry.url, [], before=events)
+        await assert_shown(distributed, "estate", estate)
+        await assert_events(distributed, second, registry.url, [], before=events)
     for stage in STAGES:
         assert await records_of(settings, dead_letter(stage)) == []
-    assert list(services.said("ERROR")) == []
-    assert not (tallyman.data).exists()
+    assert list(services.said("error")) == []
+    assert not (distributed.data).exists()
 
 
 async def load(tallyman: Tallyman, registry: Registry, max_rps: int) -> truth.Row:
@@ -106,5 +81,5 @@ async def stored(store: Store, tags: float, loading: "asyncio.Task[truth.Row]", 
     async with asyncio.timeout(120):
         while (await store.query("SELECT count() AS tags FROM tags"))[0]["tags"] < tags:
             assert not loading.done(), loading.result()
-            assert services.ended() == [], list(services.said("ERROR"))
+            assert services.ended() == [], list(services.said("error"))
             await asyncio.sleep(0.1)

@@ -13,11 +13,11 @@ from starlette.routing import compile_path
 
 from shared.connections.rules import ConnectionInvalid
 from shared.errors import TallymanError, TransientError
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.pipeline.dead_letters import frames
 
 MEDIA_TYPE: Final = "application/problem+json"
-_LOG: Final = Log("console")
+_LOG: Final = log_of("console")
 _REASON_INVALID: Final = "request_invalid"
 
 _STATUS: Final[Mapping[str, int]] = {

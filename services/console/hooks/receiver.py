@@ -12,9 +12,9 @@ from services.console.hooks.payloads import Target
 from services.scope import is_repository_in_scope, is_tag_in_scope
 from shared.errors import PermanentError, TransientError
 from shared.messages.connection_changed import Connection
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
-_LOG: Final = Log("hooks")
+_LOG: Final = log_of("hooks")
 _TICK_SECONDS: Final = 0.1
 _PAUSE_SECONDS: Final = 2.0
 

@@ -15,9 +15,9 @@ from services.console.pages.rendering import part
 from services.console.shown import scan_shown
 from shared.errors import TallymanError
 from shared.messages.connection_changed import Connection
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
-_LOG: Final = Log("console")
+_LOG: Final = log_of("console")
 _TICK_SECONDS: Final = 0.5
 _QUEUED: Final = 4
 _WATCHERS: Final = 500

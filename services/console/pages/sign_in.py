@@ -13,11 +13,11 @@ from services.console.doors.passwords import ADMIN, matches
 from services.console.doors.sessions import COOKIE, LIFETIME_SECONDS, Sessions
 from services.console.pages.rendering import page, redirect
 from shared.messages.connection_notes import PasswordSet
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 
 router = APIRouter()
 
-_LOG: Final = Log("console")
+_LOG: Final = log_of("console")
 _LONGEST: Final = 1024
 
 

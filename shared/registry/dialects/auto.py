@@ -13,7 +13,7 @@ from shared.errors import PermanentError
 from shared.messages.connection_fields import BEARER_ONLY, AuthType, RegistryType
 from shared.messages.images_observed import ObservedManifest
 from shared.messages.tags_found import FoundTag
-from shared.observability.logs import Log
+from shared.observability.logs import log_of
 from shared.oci.digest import Digest
 from shared.registry.answer import MANIFEST_BYTES, Answer
 from shared.registry.client import FetchedManifest, Unchanged
@@ -23,7 +23,7 @@ from shared.registry.redirects import follow
 from shared.registry.session import Session
 from shared.registry.user_agent import USER_AGENT
 
-_LOG: Final = Log("registry")
+_LOG: Final = log_of("registry")
 _FALLBACK: Final = "nothing it shows says which product it is"
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 from shared.messages.budget_claimed import Beat, Claim, Gone, Silent
 from shared.messages.connection_changed import Connection
 from shared.registry.budget import WindowBudget
+from shared.registry.numbers import ShareNumbers
 from shared.registry.sharing.allowance import CONNECTIONS_TTL, REQUESTS_TTL, WINDOW_SECONDS, Allowance
 from shared.registry.sharing.ledger import Record
 from shared.registry.sharing.state import RegistryState, state_of
@@ -67,6 +68,7 @@ class Member:
         if connection.revision >= known.revision:
             known.revision = connection.revision
             self._hear(known)
+            known.numbers = ShareNumbers(connection.name)
             known.grant.max_rps, known.grant.max_connections = connection.max_rps, connection.max_connections
         return known.budget
 
@@ -152,6 +154,7 @@ class _Registry:
 
     def __init__(self, member: Member, registry: str) -> None:
         self.revision = 0
+        self.numbers = ShareNumbers(registry)
         self.registry: Final = registry
         self.grant: Final = _SharedGrant(member, registry)
         self.budget: Final = WindowBudget(
@@ -167,6 +170,7 @@ class _Registry:
         requests, connections = self.budget.demand()
         max_rps, max_connections = self.budget.max_rps, self.budget.max_connections
         breaker = self.budget.breaker
+        self.numbers.tell(self.grant, self.budget.permits.open, breaker.is_broken)
         is_lowered = max_rps < self.grant.max_rps or max_connections < self.grant.max_connections
         is_told = is_lowered or breaker.is_broken or breaker.refused == self.revision
         if not requests and not connections and not is_told:

@@ -44,7 +44,7 @@ async def console(
     changes = {"console": "127.0.0.1:0", "admin_password": SecretStr(PASSWORD)}
     folder = tmp_path_factory.mktemp("console")
     async with running_system(kafka, clickhouse_server, folder, "console", **changes) as system:
-        office = office_of(system.installation, system.store, system.stats)
+        office = office_of(system.installation, system.store)
         async with console_served(office) as (address, made):
             assert made is None, "a password was given"
             tokens = {}

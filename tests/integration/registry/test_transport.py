@@ -15,6 +15,7 @@ import uvloop
 
 from shared.registry.budget import Budget, WindowBudget
 from shared.registry.grant import FixedGrant
+from shared.registry.numbers import RegistryNumbers
 from shared.registry.transport import Exchange, RegistryTransport, Request
 from shared.registry.window import Slot
 from shared.registry.wire.headers import Headers
@@ -38,7 +39,7 @@ async def made_transports() -> AsyncIterator[MakeTransport]:
     ) -> RegistryTransport:
         limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=expiry)
         budget = budget or WindowBudget(FixedGrant(1000, connections))
-        made.append(RegistryTransport(limits, ssl.create_default_context(), budget))
+        made.append(RegistryTransport(limits, ssl.create_default_context(), budget, RegistryNumbers("test")))
         return made[-1]
 
     yield make
@@ -187,7 +188,7 @@ async def test_a_body_nobody_takes_is_a_write_timeout(make_transport: MakeTransp
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}/x"
 
-        request = Request("POST", httpx.URL(url), {}, b"x" * 64 * 1024 * 1024)
+        request = Request("POST", httpx.URL(url), {}, body=b"x" * 64 * 1024 * 1024)
         with pytest.raises(httpx.WriteTimeout):
             await ask(make_transport(), request, write=0.3)
 
