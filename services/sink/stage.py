@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import ProducerFenced
 
 from services.sink.decide import Fuse
 from services.sink.forgetting import Forgetting
@@ -64,7 +64,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         )
         self._partitions: Final[dict[TopicPartition, Partition[Any]]] = {}
-        self._lag: Final = Lag(STAGE, self._consumer, lambda source: self._partitions[source].buffer.count)
+        self._lag: Final = Lag(STAGE, self._consumer, self._held)
         self._lag_told_at = 0.0
         self._tasks: Final[dict[TopicPartition, asyncio.Task[None]]] = {}
         self._failed: Final[list[BaseException]] = []
@@ -116,12 +116,15 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         )
         return Partition(source, SCAN_PROGRESSED, progress, *place)
 
+    def _held(self, source: TopicPartition) -> int:
+        partition = self._partitions.get(source)
+        return partition.buffer.count if partition else 0
+
     async def _tell_lag(self) -> None:
         now = self._clocks.monotonic()
         if now - self._lag_told_at >= _LAG_SECONDS:
             self._lag_told_at = now
-            with suppress(KafkaError, KeyError):  # of a partition that was just lost
-                await self._lag.tell()
+            await self._lag.tell()
 
     def _flow(self) -> None:
         """Pause what is full, resume what has room."""

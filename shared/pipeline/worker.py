@@ -7,7 +7,6 @@ acknowledged. Messages may come twice: after a crash, or when work outlives the 
 import asyncio
 import random
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -153,8 +152,7 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         while True:
             await asyncio.sleep(self._commit_seconds)
             await self._commit()
-            with suppress(KafkaError):  # a partition that was just lost has no position
-                await self._lag.tell()
+            await self._lag.tell()
 
     async def _commit(self) -> None:
         # One at a time: an earlier commit that is tried again must not overtake a later one.

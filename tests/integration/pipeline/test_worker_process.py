@@ -69,7 +69,7 @@ async def test_a_second_signal_does_not_wait() -> None:
 async def test_a_crash_ends_the_process_even_where_a_task_swallows_cancellation() -> None:
     code, said = await _end(await _started(PROGRAM, "raise KeyError('hunter2')"))
     assert code == 1
-    assert "process crashed error=KeyError" in said
+    assert 'event="process crashed" error=KeyError' in said
     assert "hunter2" not in said.replace("raise KeyError('hunter2')", "")
 
 
