@@ -3,19 +3,17 @@
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.errors import TransientError
 from shared.messages.topics import WITH_DEAD_LETTERS, dead_letter
 from shared.pipeline.dead_letters import Header
-from shared.pipeline.kafka import client_options
-from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
+from shared.pipeline.reading import committed_reader, up_to
+from shared.pipeline.topics import topic_name
 from shared.settings import Settings
-
-_POLL_MS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ async def newest_letters(settings: Settings, stages: Iterable[str], most: int) -
             consumer.seek(source, max(starts[source], ends[source] - most))
         found = [
             _letter(stage_of[TopicPartition(record.topic, record.partition)], record)
-            async for record in _up_to(consumer, ends)
+            async for record in up_to(consumer, ends)
         ]
     return sorted(found, key=lambda letter: letter.written_at, reverse=True)[:most]
 
@@ -77,43 +75,28 @@ async def letter_at(settings: Settings, stage: str, partition: int, offset: int)
         if not start <= offset < end:
             return None
         consumer.seek(source, offset)
-        async for record in _up_to(consumer, {source: end}):
+        async for record in up_to(consumer, {source: end}):
             return _letter(stage, record) if record.offset == offset else None
     return None
 
 
 @asynccontextmanager
 async def _reading(settings: Settings) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        enable_auto_commit=False,
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
-    )
     try:
-        await consumer.start()
-        yield consumer
+        async with committed_reader(settings) as consumer:
+            yield consumer
     except KafkaError as error:
         raise TransientError(
             f"The dead letters could not be read: Kafka answered {type(error).__name__}. Check that the brokers are "
             "up, then try again.",
             reason="letters_unread",
         ) from error
-    finally:
-        await consumer.stop()
 
 
 def _sources(there: Collection[str], settings: Settings, stage: str) -> Sequence[TopicPartition]:
     """Return the partitions of a stage's letters; none where the stage was never started.  there: the topics."""
     name = topic_name(settings, dead_letter(stage))
     return [TopicPartition(name, number) for number in range(settings.partitions)] if name in there else []
-
-
-async def _up_to(consumer: Any, ends: dict[TopicPartition, int]) -> AsyncIterator[ConsumerRecord]:
-    while any([await consumer.position(source) < end for source, end in ends.items()]):
-        for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
-            for record in records:
-                yield record
 
 
 def _letter(stage: str, record: ConsumerRecord) -> Letter:

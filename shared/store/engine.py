@@ -41,6 +41,10 @@ READ_ONLY: Final[Mapping[str, Setting]] = {
 }
 
 
+_LINES: Final = "JSONEachRow"
+_PIECE_BYTES: Final = 1024 * 1024
+
+
 class Reach(Protocol):
     """A way to ClickHouse, and all in which the two ways differ."""
 
@@ -112,6 +116,22 @@ class Engine:
         INSERT_ROWS.labels(table).observe(len(data[0]))
         with INSERT_SECONDS.labels(table).time():
             await self._on_a_thread(self._insert, table, columns, data, self._types[table])
+
+    async def dump(self, table: str) -> AsyncIterator[bytes]:
+        """Yield all rows of a table as JSON lines, in pieces, read on a client of its own."""
+        with ThreadPoolExecutor(1, thread_name_prefix="store-dump") as thread:
+            client = await _run(self._reach, thread, self._reach.connect, {})
+            try:
+                reading = partial(client.raw_stream, f"SELECT * FROM {table}", fmt=_LINES)
+                stream: Any = await _run(self._reach, thread, reading)
+                while piece := await _run(self._reach, thread, stream.read, _PIECE_BYTES):
+                    yield piece
+            finally:
+                await _run(self._reach, thread, client.close)
+
+    async def load(self, table: str, rows: bytes) -> None:
+        """Insert rows as `dump` gave them."""
+        await self._on_a_thread(lambda: self._client().raw_insert(table, insert_block=rows, fmt=_LINES))
 
     @asynccontextmanager
     async def select(

@@ -140,6 +140,14 @@ class Store:
         """Return what is stored of these configs."""
         return await known.known_configs(self._engine, registry, digests)
 
+    def dump(self, table: str) -> AsyncIterator[bytes]:
+        """Yield all rows of a table as JSON lines, in pieces."""
+        return self._engine.dump(table)
+
+    async def load(self, table: str, rows: bytes) -> None:
+        """Insert rows as `dump` gave them."""
+        await self._engine.load(table, rows)
+
     async def purge(self, registry: str) -> None:
         """Delete all that is stored of a registry, its history included."""
         await purge.purge(self._engine, registry)

@@ -7,11 +7,23 @@ them.
 
 # isort: off
 # In the order in which `--help` shows them.
-from tallyman.cli import loading, inventory, events, connection, scan, dead_letters, token, secrets
+from tallyman.cli import loading, inventory, events, connection, scan, dead_letters, token, secrets, backup
 from tallyman.cli.app import app
 # isort: on
 
-__all__ = ("app", "connection", "dead_letters", "events", "inventory", "loading", "main", "scan", "secrets", "token")
+__all__ = (
+    "app",
+    "backup",
+    "connection",
+    "dead_letters",
+    "events",
+    "inventory",
+    "loading",
+    "main",
+    "scan",
+    "secrets",
+    "token",
+)
 
 
 def main() -> None:
