@@ -97,6 +97,10 @@ class Registries:
             await save(self._topic, lambda now: edited_connection(now, registry, revision, settings))
         )
 
+    async def retry(self, connection: Connection) -> Connection:
+        """Let a registry whose sign-in was rejected be asked once more, as it is. Raises as `edit`."""
+        return await self.edit(connection.registry, connection.revision, Draft({}))
+
     async def remove(self, registry: str, revision: int | None = None, *, purge: bool = False) -> None:
         """Delete a connection; its history stays, unless it is purged. Raises NoSuchConnection, StaleEdit."""
         connection = self._connections.now().connection(registry)

@@ -55,6 +55,13 @@ class Credentials:
         """Whether they were shown and taken."""
         return self._accepted
 
+    async def check(self) -> None:
+        """Raise SignInRejected where they are known to be rejected: then nothing is asked at all."""
+        if not self._accepted and not self._rejected and self._refusal and await self._refusal.is_known():
+            self._rejected = sign_in_rejected(self._refusal.host)
+        if self._rejected:
+            raise self._rejected
+
     async def show(
         self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict], *, as_token: bool = False
     ) -> Answer:
@@ -75,10 +82,7 @@ class Credentials:
     async def _shown(
         self, ask: Callable[[str], Awaitable[Answer]], judge: Callable[[Answer], Verdict], as_token: bool
     ) -> Answer:
-        if not self._accepted and not self._rejected and self._refusal and await self._refusal.is_known():
-            self._rejected = sign_in_rejected(self._refusal.host)
-        if self._rejected:
-            raise self._rejected
+        await self.check()
         try:
             answer = await ask(self._token() if as_token else self._basic())
         except SpentError as error:

@@ -52,6 +52,8 @@ class SignIn:
 
         Raises SignInRejected, CredentialsNeeded, TokenServiceRefused, or as `get`.
         """
+        if self._credentials:
+            await self._credentials.check()
         kind = scope.partition(":")[0]
         way = self._ways.get(kind, self._first)
         answer, token = await self._ask(way, scope, get)

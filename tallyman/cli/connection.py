@@ -81,6 +81,14 @@ def remove_connection(
     finish(command.remove(settings_of(data), name, purge=purge))
 
 
+@connection_app.command("retry")
+def retry_connection(name: Name, data: Data = None) -> None:
+    """Let a registry that rejected the sign-in be asked once more with the password that is saved."""
+    from tallyman.commands import connection as command
+
+    finish(command.retry(settings_of(data), name))
+
+
 @connection_app.command("test")
 def check_connection(name: Name, data: Data = None, as_json: Json = False) -> None:
     """Try a connection stage by stage; nothing is changed. Exit codes: 0 well, 3 needs a look, 4 failed."""

@@ -45,6 +45,14 @@ async def edit(settings: Settings, name: str, wanted: dict[str, Any], password: 
     return 0
 
 
+async def retry(settings: Settings, name: str) -> int:
+    """Let a registry be asked once more; return 0."""
+    async with open_api(settings) as api:
+        await api.send("POST", f"{path_of(name)}/retry")
+    sys.stdout.write(f"{name} is asked again by its next load, or by: tallyman scan {name}\n")
+    return 0
+
+
 async def list_all(settings: Settings, form: Format) -> int:
     """Print all connections; return 0."""
     async with open_api(settings) as api:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from shared.settings import Settings
 from tests.contract.source_tree import ROOT, tracked_files
 from tests.contract.test_commands import HELPED
@@ -56,3 +58,9 @@ def test_every_heading_it_links_to_exists() -> None:
         re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-") for line in re.findall(r"^#+ (.+)$", TEXT, re.M)
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= headings
+
+
+def test_every_alarm_is_explained() -> None:
+    told = re.findall(r"^### (\w+)$", (ROOT / "docs" / "operations.md").read_text(encoding="utf-8"), re.MULTILINE)
+    alarms = yaml.safe_load((ROOT / "docs" / "monitoring" / "alerts.yml").read_text(encoding="utf-8"))
+    assert told == [rule["alert"] for rule in alarms["groups"][0]["rules"]]

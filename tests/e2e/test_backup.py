@@ -94,6 +94,7 @@ async def test_an_installation_on_servers_is_restored_on_more_partitions_and_goe
             assert values(after) == values(before) != {}
         again = await restored("restore", str(folder), code=2)
         assert "holds connections already" in again.err
+        await assert_partitions_are_raised(settings, environment, folder, tmp_path)
 
         async with running_services(variables, tmp_path, each=1):
             unchanged = await load(restored, server)
@@ -103,6 +104,16 @@ async def test_an_installation_on_servers_is_restored_on_more_partitions_and_goe
             assert moved["discovered"] == 1
         assert int(str(moved["scan_id"])) > int(str(unchanged["scan_id"])) > int(str(first["scan_id"]))
         assert len(await present(other, TAG_STATE)) == len(await present(settings, TAG_STATE))
+
+
+async def assert_partitions_are_raised(
+    settings: Settings, environment: Mapping[str, str], folder: Path, tmp_path: Path
+) -> None:
+    """The same store, and topics with more partitions, each key on one of them."""
+    raised = settings.model_copy(update={"topic_prefix": f"raised.{settings.topic_prefix}", "partitions": 20})
+    variables = {**environment_of(raised), "TALLYMAN_SECRET_KEY": environment["TALLYMAN_SECRET_KEY"]}
+    await Tallyman(tmp_path / "raised", variables)("restore", str(folder), "--topics-only")
+    assert values(await present(raised, TAG_STATE)) == values(await present(settings, TAG_STATE))
 
 
 async def test_an_installation_in_a_folder_is_restored_in_another(tmp_path: Path) -> None:

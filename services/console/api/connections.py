@@ -87,6 +87,12 @@ async def get_budget(office: TheOffice, connection: TheConnection) -> BudgetShow
     return budget_shown(office, connection)
 
 
+@router.post("/{connection}/retry", summary="Ask it once more", responses=answers(404, 409, 422))
+async def retry(office: TheOffice, connection: TheConnection) -> BudgetShown:
+    """Let a registry that rejected the sign-in be asked once more with what is saved; its revision is raised."""
+    return budget_shown(office, await office.registries.retry(connection))
+
+
 @router.post("/{connection}/test", summary="Refresh the status", responses=answers(404, 409, 422))
 async def refresh_status(office: TheOffice, connection: TheConnection) -> CheckReport:
     """Try the saved connection stage by stage, and keep the outcome as its status."""

@@ -126,6 +126,16 @@ async def refresh(request: Request, office: TheOffice, connection: TheConnection
     return page(request, "part_status.html", shown=await one_shown(office, connection), stages=stages)
 
 
+@router.post("/{connection}/retry")
+async def retry(request: Request, office: TheOffice, connection: TheConnection) -> Response:
+    """Let a registry that rejected the sign-in be asked once more."""
+    try:
+        await office.registries.retry(connection)
+    except TallymanError as error:
+        return page(request, "part_notice.html", told=str(error), tone="bad")
+    return redirect(request, f"/registries/{connection.registry}")
+
+
 @router.post("/{connection}/scan")
 async def scan(
     request: Request,

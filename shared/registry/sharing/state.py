@@ -46,7 +46,9 @@ class RegistryState:
             case Standing.BROKEN:
                 return "It does not answer: one request at a time tries, and the rest waits or fails."
             case Standing.REFUSED:
-                return "It rejected the sign-in: nothing more is asked until the connection is saved again."
+                return (
+                    "It rejected the sign-in: nothing is asked until the connection is saved again, or tried by hand."
+                )
 
 
 def state_of(connection: Connection, claims: Collection[Claim]) -> RegistryState:

@@ -5,7 +5,9 @@ import asyncio
 import httpx
 
 from tests.fakes.counting_registry import counting_server
+from tests.fakes.product.server import ProductServer
 from tests.integration.console.conftest import Console
+from tests.integration.console.test_connections_api import created, loaded
 
 
 async def _standing(api: httpx.AsyncClient, name: str, wanted: str) -> dict[str, object]:
@@ -16,6 +18,21 @@ async def _standing(api: httpx.AsyncClient, name: str, wanted: str) -> dict[str,
             return dict(answer)
         await asyncio.sleep(0.1)
     raise AssertionError(f"{name} never stood {wanted}: {answer}")
+
+
+async def test_a_rejected_sign_in_stays_until_it_is_tried_by_hand(
+    api: httpx.AsyncClient, server: ProductServer
+) -> None:
+    name = (await created(api, server, password="a wrong one"))["name"]
+    assert (await loaded(api, name))["status"] == "failed"
+    assert "rejected the sign-in" in str((await _standing(api, name, "refused"))["told"])
+    asked = server.desk.counts().total()
+    assert (await loaded(api, name))["status"] == "failed"
+    assert server.desk.counts().total() == asked  # nothing was asked
+    assert (await api.post(f"/connections/{name}/retry")).raise_for_status().json()["standing"] != "refused"
+    assert (await loaded(api, name))["status"] == "failed"
+    assert server.desk.counts().total() > asked
+    (await api.delete(f"/connections/{name}")).raise_for_status()
 
 
 async def test_a_registry_that_asks_for_a_pause_and_one_that_breaks_are_seen(
