@@ -4,7 +4,7 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +34,9 @@ class Workers:
     services: Services
     broker: EmbeddedBroker
 
-    async def begin(self) -> None:
-        """Start three processes of each stage that asks, and one sink."""
-        await asyncio.gather(*(self.services.start(stage, number) for stage in ASKING for number in range(EACH)))
+    async def begin(self, each: int) -> None:
+        """Start so many processes of each stage that asks, and one sink."""
+        await asyncio.gather(*(self.services.start(stage, number) for stage in ASKING for number in range(each)))
         await self.services.start("sink", 0)
 
     async def kill_one(self) -> None:
@@ -65,8 +65,18 @@ class Workers:
 
 
 @asynccontextmanager
-async def running_workers(folder: Path, logs: Path, *, partitions: int = PARTITIONS) -> AsyncIterator[Workers]:
-    """Run a broker, a ClickHouse and the processes until the block ends."""
+async def running_workers(
+    folder: Path,
+    logs: Path,
+    *,
+    partitions: int = PARTITIONS,
+    each: int = EACH,
+    beside: Mapping[str, Mapping[str, str]] | None = None,
+) -> AsyncIterator[Workers]:
+    """Run a broker, a ClickHouse and the processes until the block ends.
+
+    each: processes of a stage.  beside: further variables of a stage's processes.
+    """
     broker = EmbeddedBroker(folder / "broker")
     kafka = await broker.start()
     store = ClickHouseServer(folder / "clickhouse")
@@ -76,10 +86,10 @@ async def running_workers(folder: Path, logs: Path, *, partitions: int = PARTITI
         )
         await ensure_topics(settings, STAGES)
         await _migrate(settings)
-        services = Services({**environment_of(settings), **HASTY}, logs)
+        services = Services({**environment_of(settings), **HASTY}, logs, beside or {})
         workers = Workers(settings, services, broker)
         try:
-            await workers.begin()
+            await workers.begin(each)
             yield workers
         finally:
             await asyncio.gather(*map(stopped, services.running.values()))

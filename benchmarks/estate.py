@@ -1,0 +1,245 @@
+"""A whole estate on this machine: what a tag, a message and a row cost, and whether memory and backlog stay bounded.
+
+    python -m benchmarks.estate [--registries 200] [--repositories 100] [--tags 50]
+
+Registries that answer at once and store nothing (benchmarks.estate_servers), one process of each stage, a broker and a
+ClickHouse server. Each estate is loaded and loaded again: first a small one, for the ratio of the cost of a tag, then
+the whole one. While it runs, memory and backlog of each process are read off its metrics.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Final
+
+import httpx
+import psutil
+import typer
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks.subject import cpu_of
+from services.opening import connections_topic
+from services.scan_requests import ScanRequests, Wanted
+from shared.connections.rules import ConnectionSettings
+from shared.connections.writer import Saved, delete, ensure_connection
+from shared.messages.topics import STAGES
+from shared.pipeline.broker_properties import free_ports
+from shared.store.purge import TABLES
+from shared.store.store import Store
+from tests.budget.workers import Workers, running_workers
+
+_PARTITIONS: Final = 24
+_LOOK_SECONDS: Final = 5.0
+_START_SECONDS: Final = 120.0
+_SMALL_REGISTRIES: Final = 2
+_MIB: Final = 1024 * 1024
+_LIMIT_MIB: Final = 500
+_RATIO: Final = 1.25
+
+
+@dataclass
+class Seen:
+    """What was read off the processes while a load ran.  memory: MiB, look by look.  behind: messages, over all."""
+
+    memory: dict[str, list[float]] = field(default_factory=dict)
+    behind: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """seconds: wall.  cpu: seconds, by process.  messages: sent."""
+
+    tags: int
+    seconds: float
+    cpu: dict[str, float]
+    messages: float
+    seen: Seen
+
+    @property
+    def cpu_a_tag(self) -> float:
+        """Microseconds of Tallyman's own processes."""
+        return sum(self.cpu[stage] for stage in STAGES) / self.tags * 1e6
+
+
+async def run(registries: int, repositories: int, tags: int) -> None:
+    """Measure, and print what was found."""
+    ports = dict(zip(STAGES, (*free_ports(), *free_ports()), strict=True))
+    beside = {stage: {"TALLYMAN_METRICS": f"127.0.0.1:{port}"} for stage, port in ports.items()}
+    with TemporaryDirectory(prefix="tallyman-bench-") as folder:
+        path = Path(folder)
+        async with running_workers(path, path, partitions=_PARTITIONS, each=1, beside=beside) as workers:
+            store = await Store.open(workers.settings)
+            try:
+                estate = Estate(workers, store, ports)
+                await estate.ready()
+                small = await estate.measured("small", _SMALL_REGISTRIES, repositories, tags)
+                large = await estate.measured("whole", registries, repositories, tags)
+                await _report(store, small, large)
+            finally:
+                await store.close()
+
+
+class Estate:
+    """Loads on running workers.  ports: where each stage's process tells its numbers."""
+
+    def __init__(self, workers: Workers, store: Store, ports: dict[str, int]) -> None:
+        self._workers: Final = workers
+        self._store: Final = store
+        self._ports: Final = ports
+        self._topic: Final = connections_topic(workers.settings)
+        self._requests: Final = ScanRequests(workers.settings, self._topic, store)
+
+    async def ready(self) -> None:
+        """Return once every process tells its numbers."""
+        async with asyncio.timeout(_START_SECONDS):
+            for stage in STAGES:
+                while True:
+                    with suppress(httpx.TransportError):
+                        await self._numbers(stage)
+                        break
+                    await asyncio.sleep(1)
+
+    async def measured(self, name: str, registries: int, repositories: int, tags: int) -> list[Cost]:
+        """Return what a first load and an unchanged one of such an estate cost."""
+        with _servers(registries, repositories, tags) as urls:
+            saved = [await self._connect(f"{name}-{number}", url) for number, url in enumerate(urls)]
+            costs = []
+            for which in ("first", "unchanged"):
+                cost = await self._loaded(saved, registries * repositories * tags)
+                costs.append(cost)
+                print(f"{name} estate, {which} load: {_told(cost)}", flush=True)
+            for one in saved:
+                await delete(self._topic, one.connection.registry)
+        return costs
+
+    async def _connect(self, name: str, url: str) -> Saved:
+        wanted = ConnectionSettings(name=name, type="v2", max_rps=10_000, max_connections=8)  # type: ignore[typeddict-item]
+        return await ensure_connection(self._topic, url, wanted, _PARTITIONS)
+
+    async def _loaded(self, saved: Sequence[Saved], tags: int) -> Cost:
+        cpu, sent, begun = self._cpu(), await self._sent(), time.monotonic()
+        seen = Seen()
+        looking = asyncio.create_task(self._keep_looking(seen))
+        try:
+            scans = [
+                (await self._requests.ask(Wanted(one.connection.registry), datetime.now(UTC))).scan for one in saved
+            ]
+            await self._ended(saved, scans)
+        finally:
+            looking.cancel()
+        seconds = time.monotonic() - begun
+        used = {name: after - cpu[name] for name, after in self._cpu().items()}
+        return Cost(tags, seconds, used, await self._sent() - sent, seen)
+
+    async def _ended(self, saved: Sequence[Saved], scans: Sequence[int]) -> None:
+        """Return when all have ended well."""
+        wanted = [(one.connection.registry, scan) for one, scan in zip(saved, scans, strict=True)]
+        asked = {"scans": wanted}
+        query = (
+            "SELECT reason, count() AS many FROM scan_units FINAL WHERE state = 'ended' AND "
+            "(registry, scan) IN {scans:Array(Tuple(String, UInt64))} GROUP BY reason"
+        )
+        while True:
+            ended = {row["reason"]: row["many"] for row in await self._store.query(query, asked)}
+            if sum(ended.values()) == len(wanted):
+                break
+            await asyncio.sleep(1)
+        if set(ended) != {"complete"}:
+            raise SystemExit(f"Not every load was complete ({ended}): these numbers say nothing.")
+
+    def _cpu(self) -> dict[str, float]:
+        services = self._workers.services.running
+        pids = {stage: services[f"{stage}-0"].pid for stage in STAGES}
+        assert self._workers.broker.pid is not None
+        return {name: cpu_of(psutil.Process(pid)) for name, pid in {**pids, "broker": self._workers.broker.pid}.items()}
+
+    async def _keep_looking(self, seen: Seen) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            behind = 0.0
+            for stage in STAGES:
+                numbers = await self._numbers(stage)
+                seen.memory.setdefault(stage, []).append(numbers["process_resident_memory_bytes"] / _MIB)
+                behind += numbers["tallyman_stage_lag"]
+            seen.behind.append(behind)
+
+    async def _sent(self) -> float:
+        return sum([(await self._numbers(stage))["tallyman_messages_sent_total"] for stage in STAGES])
+
+    async def _numbers(self, stage: str) -> dict[str, float]:
+        """Return a process's numbers, each summed over its labels."""
+        async with httpx.AsyncClient(timeout=30) as client:
+            text = (await client.get(f"http://127.0.0.1:{self._ports[stage]}/metrics")).text
+        summed = {"tallyman_stage_lag": 0.0, "tallyman_messages_sent_total": 0.0}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                summed[sample.name] = summed.get(sample.name, 0.0) + sample.value
+        return summed
+
+
+@contextmanager
+def _servers(registries: int, repositories: int, tags: int) -> Iterator[list[str]]:
+    command = [sys.executable, "-m", "benchmarks.estate_servers", str(registries), str(repositories), str(tags)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin
+    assert process.stdout
+    try:
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+def _told(cost: Cost) -> str:
+    peaks = ", ".join(f"{stage} {max(memory):.0f}" for stage, memory in cost.seen.memory.items())
+    cpu = ", ".join(f"{name} {seconds / cost.tags * 1e6:.0f}" for name, seconds in cost.cpu.items())
+    return (
+        f"{cost.tags} tags in {cost.seconds:.0f} s, {cost.seconds / cost.tags * 1e6:.0f} µs a tag; "
+        f"CPU µs a tag: {cpu}; messages {cost.messages:.0f}; most memory, MiB: {peaks or 'not seen'}; "
+        f"most behind: {max(cost.seen.behind, default=0):.0f} messages"
+    )
+
+
+async def _report(store: Store, small: Sequence[Cost], large: Sequence[Cost]) -> None:
+    for name, few, many in zip(("first", "unchanged"), small, large, strict=True):
+        ratio = (many.seconds / many.tags) / (few.seconds / few.tags)
+        print(
+            f"{name} load: a tag takes {ratio:.2f} x that of the small estate in wall time (goal {_RATIO}), "
+            f"{many.cpu_a_tag / few.cpu_a_tag:.2f} x in CPU"
+        )
+        for stage, memory in many.seen.memory.items():
+            half = len(memory) // 2
+            growth = max(memory[half:], default=0) - max(memory[:half], default=0)
+            print(f"  {stage}: at most {max(memory):.0f} MiB (goal {_LIMIT_MIB}), later half {growth:+.0f} MiB")
+    print("The store, by table: rows, bytes on disk, bytes a row")
+    for table in TABLES:
+        (row,) = await store.query(
+            "SELECT sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND "
+            "database = currentDatabase() AND table = {table:String}",
+            {"table": table},
+        )
+        if row["rows"]:
+            print(f"  {table}: {row['rows']}, {row['bytes']}, {row['bytes'] / row['rows']:.0f}")
+
+
+def main(
+    registries: Annotated[int, typer.Option(help="Registries of the whole estate.")] = 200,
+    repositories: Annotated[int, typer.Option(help="Repositories of each.")] = 100,
+    tags: Annotated[int, typer.Option(help="Tags of each repository.")] = 50,
+) -> None:
+    """Load an estate, and load it again."""
+    asyncio.run(run(registries, repositories, tags))
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()
