@@ -55,11 +55,15 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> asyncio.Future[None]:
         """Close it; what is returned is done when it is closed."""
-        if self._is_spoilt:
-            self.abort()
+        if self._is_spoilt or self._is_tls:
+            self.abort()  # with TLS, a peer that does not answer the farewell would keep it open for half a minute
         elif self._transport is not None:
             self._transport.close()
         return self.closed
+
+    @property
+    def _is_tls(self) -> bool:
+        return self._transport is not None and self._transport.get_extra_info("sslcontext") is not None
 
     def abort(self) -> None:
         """Close it at once, whatever is under way."""
