@@ -86,6 +86,12 @@ class Message(Shape):
         return self
 
 
+def context_of(message: Message) -> ScanContext | None:
+    """Return the scan that a message is part of; None for a request, that has no number yet, and outside of scans."""
+    context = getattr(message, "context", None)
+    return context if isinstance(context, ScanContext) else None
+
+
 class Failure(Shape):
     """Something that was not read, and why."""
 

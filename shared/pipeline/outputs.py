@@ -121,7 +121,7 @@ class Outputs:
             except KafkaError as error:
                 raise BrokerRefused(f"Kafka refused a message to {topic}", error) from error
             else:
-                SENT.labels(self._stage, topic).inc()
+                SENT.labels(self._stage, topic.removeprefix(self._settings.topic_prefix)).inc()
                 return coming
 
     async def _acknowledged(self, sent: list[Awaitable[Any]]) -> None:

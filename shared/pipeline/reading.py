@@ -15,10 +15,11 @@ _POLL_MS: Final = 200
 
 @asynccontextmanager
 async def committed_reader(settings: Settings) -> AsyncIterator[Any]:
-    """Yield a started consumer that is assigned nothing yet. Raises KafkaError."""
+    """Yield a started consumer, assigned nothing yet, that reads partitions from their beginning. Raises KafkaError."""
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         enable_auto_commit=False,
+        auto_offset_reset="earliest",
         isolation_level="read_committed",
         max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
     )
@@ -31,7 +32,12 @@ async def committed_reader(settings: Settings) -> AsyncIterator[Any]:
 
 async def up_to(consumer: Any, ends: Mapping[TopicPartition, int]) -> AsyncIterator[ConsumerRecord]:
     """Yield what lies from the consumer's places to these ends, each partition in its order."""
-    while any([await consumer.position(source) < end for source, end in ends.items()]):
+    while await is_behind(consumer, ends):
         for records in (await consumer.getmany(timeout_ms=_POLL_MS)).values():
             for record in records:
                 yield record
+
+
+async def is_behind(consumer: Any, ends: Mapping[TopicPartition, int]) -> bool:
+    """Return whether something lies between the consumer's places and these ends."""
+    return any([await consumer.position(source) < end for source, end in ends.items()])

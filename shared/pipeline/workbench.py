@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from shared.errors import PermanentError, TallymanError, TransientError
 from shared.messages.codec import decode
-from shared.messages.model import Message, ScanContext
+from shared.messages.model import Message, context_of
 from shared.observability.logs import at_work, log_of
 from shared.observability.tracing import Failed, spanned
 from shared.pipeline.dead_letters import REASON_UNEXPECTED, frames
@@ -71,11 +71,11 @@ class Workbench(Generic[M]):
         try:
             message = self._decode(record)
         except PermanentError as error:
-            work = Work(record, holding, ("unreadable", record.partition, record.offset), "", None, unreadable=error)
+            work = Work(record, holding, ("unreadable", record.partition, record.offset), "", unreadable=error)
         else:
-            context = getattr(message, "context", None)
-            scan = context.scan if isinstance(context, ScanContext) else None
-            work = Work(record, holding, self._stage.order(message), self._stage.registry(message), scan)
+            context = context_of(message)
+            order, registry = self._stage.order(message), self._stage.registry(message)
+            work = Work(record, holding, order, registry, context.scan if context else None)
         self._dispatch.add(work)
 
     def start(self) -> None:

@@ -49,10 +49,10 @@ class Sender:
         limit: bytes of a body of status 200; others may have SMALL_BYTES.
         Raises RegistryUnreachable, CertificateRefused, BodyTooLarge, AnswerUnusable.
         """
-        attempt = 1
+        request, attempt = Request(method, url, headers, kind or kind_of(url.path), body), 1
         while True:
             try:
-                answer = await self._once(Request(method, url, headers, kind or kind_of(url.path), body), limit)
+                answer = await self._once(request, limit)
             except BreakerOpen as error:
                 raise not_asked(host_of(url), error) from error
             except httpx.TransportError as error:

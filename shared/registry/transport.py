@@ -163,13 +163,10 @@ class Exchange:
         try:
             await connection.written(self._timeouts.write)
             await reply.head()
-        except (httpx.RemoteProtocolError, httpx.ReadError):
+        except httpx.TransportError as error:
             self._numbers.failed(kind)
-            if may_be_closed and not reply.begun:
+            if may_be_closed and not reply.begun and isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError)):
                 return False
-            raise
-        except httpx.TransportError:
-            self._numbers.failed(kind)
             raise
         self._budget.answered(slot)
         self._numbers.answered(kind, reply.status, asyncio.get_running_loop().time() - written_at)

@@ -1,12 +1,12 @@
 """The topics that are kept for good: connections, and what is present now. All else in Kafka is under way.
 
-A record is a JSON line: topic, partition, key, value and headers, bytes in base64. All records are kept in their order,
+A topic is a file, a record a JSON line: key, value and headers, bytes in base64. All records are kept in their order,
 those that were replaced since, too; played back, they come to the same.
 """
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +15,20 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared.connections.records import Recorded, read_record
+from shared.connections.records import read_record
+from shared.connections.snapshot import ConnectionsSnapshot
 from shared.errors import TransientError
-from shared.messages.connection_changed import Connection
 from shared.messages.topics import CONNECTION_CHANGED, IMAGE_STATE, TAG_STATE, TopicName
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import repository_partition
 from shared.pipeline.reading import committed_reader, up_to
 from shared.pipeline.topics import BATCH_BYTES, MAX_MESSAGE_BYTES, topic_name
 from shared.settings import Settings
-from tallyman.backup.manifest import BackupUnusable
-from tallyman.backup.packing import PackedFile, lines_of
+from tallyman.backup.manifest import BackupUnusable, Packed
+from tallyman.backup.packing import lines_of, packed_into
 
 KEPT: Final = (CONNECTION_CHANGED, IMAGE_STATE, TAG_STATE)
-FILE: Final = "topics.jsonl.gz"
-_ENDS: Final = {IMAGE_STATE.name: "@", TAG_STATE.name: ":"}
+_STATES: Final = {IMAGE_STATE: "@", TAG_STATE: ":"}
 """What stands between the repository and the rest in a state's key."""
 
 _UNACKNOWLEDGED: Final = 1000
@@ -37,23 +36,26 @@ _UNACKNOWLEDGED: Final = 1000
 
 @dataclass(frozen=True)
 class Kept:
-    """A record as it was kept.  topic: without prefix."""
+    """A record as it was kept."""
 
-    topic: str
     key: bytes
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
 
 
-async def write_topics(settings: Settings, file: PackedFile) -> None:
+def file_of(topic: TopicName) -> str:
+    return f"{topic.name}.jsonl.gz"
+
+
+async def write_topics(settings: Settings, folder: Path, files: dict[str, Packed]) -> None:
     """Write what lies on the topics up to now. Raises TransientError where Kafka cannot be read."""
     async with _told(), committed_reader(settings) as consumer:
         for topic in KEPT:
             sources = _sources(settings, topic)
             consumer.assign(sources)
-            await consumer.seek_to_beginning(*sources)
-            async for record in up_to(consumer, await consumer.end_offsets(sources)):
-                file.write(_line(topic, record))
+            with packed_into(folder / file_of(topic), files) as file:
+                async for record in up_to(consumer, await consumer.end_offsets(sources)):
+                    file.write(_line(record))
 
 
 async def check_empty(settings: Settings) -> None:
@@ -73,51 +75,37 @@ async def restore_topics(settings: Settings, folder: Path) -> int:
 
     Connections come last: until then nothing begins, and a restore that broke off can be begun anew.
     """
-    records = list(_connections(folder))
-    places = _places(records)
+    connections = list(_records(folder, CONNECTION_CHANGED))
+    now = _snapshot(connections)
     count = 0
     async with _told(), _producer(settings) as producer:
-        coming: list[Any] = []
-        for record in _states(folder):
-            partition = _partition(record, places, settings.partitions)
-            if partition is not None:
-                coming.append(await _send(settings, producer, record, partition))
-                count += 1
-            if len(coming) >= _UNACKNOWLEDGED:
-                await _acknowledged(coming)
-        await _acknowledged(coming)
-        for record in records:
-            await (await _send(settings, producer, record, 0))
-    return count + len(records)
+        for topic, end in _STATES.items():
+            coming: list[Any] = []
+            for record in _records(folder, topic):
+                partition = _partition(record, now, settings.partitions, end)
+                if partition is not None:
+                    coming.append(await _send(producer, topic_name(settings, topic), record, partition))
+                    count += 1
+                if len(coming) >= _UNACKNOWLEDGED:
+                    await _acknowledged(coming)
+            await _acknowledged(coming)
+        for record in connections:
+            await (await _send(producer, topic_name(settings, CONNECTION_CHANGED), record, 0))
+    return count + len(connections)
 
 
-def _connections(folder: Path) -> Iterator[Kept]:
-    return (record for record in _records(folder) if record.topic == CONNECTION_CHANGED.name)
+def _snapshot(records: Sequence[Kept]) -> ConnectionsSnapshot:
+    read = [read_record(record.key, record.value, number) for number, record in enumerate(records)]
+    return ConnectionsSnapshot().after([one for one in read if one is not None])
 
 
-def _states(folder: Path) -> Iterator[Kept]:
-    return (record for record in _records(folder) if record.topic in _ENDS)
-
-
-def _places(records: list[Kept]) -> dict[str, Connection]:
-    """Return the connections there are at last, by registry."""
-    found: dict[str, Connection] = {}
-    for record in records:
-        read = read_record(record.key, record.value, 0)
-        if isinstance(read, Recorded) and read.connection is not None:
-            found[read.registry] = read.connection
-        elif isinstance(read, Recorded):
-            found.pop(read.registry, None)
-    return found
-
-
-def _partition(record: Kept, places: dict[str, Connection], partitions: int) -> int | None:
-    """Return where a state lies now, None for one of a registry that was deleted."""
+def _partition(record: Kept, now: ConnectionsSnapshot, partitions: int, end: str) -> int | None:
+    """Return where a state lies now, None for one of a registry that was deleted.  end: of the repository's name."""
     registry, _, rest = record.key.decode().partition("/")
-    place = places.get(registry)
+    place = now.connection(registry)
     if place is None:
         return None
-    return repository_partition(place.slot, place.shards, partitions, rest.rpartition(_ENDS[record.topic])[0])
+    return repository_partition(place.slot, place.shards, partitions, rest.rpartition(end)[0])
 
 
 def _sources(settings: Settings, topic: TopicName) -> list[TopicPartition]:
@@ -125,9 +113,8 @@ def _sources(settings: Settings, topic: TopicName) -> list[TopicPartition]:
     return [TopicPartition(topic_name(settings, topic), number) for number in range(many)]
 
 
-def _line(topic: TopicName, record: ConsumerRecord) -> bytes:
+def _line(record: ConsumerRecord) -> bytes:
     told = {
-        "topic": topic.name,
         "key": b64encode(record.key or b"").decode(),
         "value": b64encode(record.value).decode() if record.value is not None else None,
         "headers": [[name, b64encode(value).decode()] for name, value in record.headers],
@@ -135,22 +122,18 @@ def _line(topic: TopicName, record: ConsumerRecord) -> bytes:
     return json.dumps(told).encode() + b"\n"
 
 
-def _records(folder: Path) -> Iterator[Kept]:
-    for line in lines_of(folder / FILE):
+def _records(folder: Path, topic: TopicName) -> Iterator[Kept]:
+    for line in lines_of(folder / file_of(topic)):
         told = json.loads(line)
         yield Kept(
-            told["topic"],
             b64decode(told["key"]),
             b64decode(told["value"]) if told["value"] is not None else None,
             tuple((name, b64decode(value)) for name, value in told["headers"]),
         )
 
 
-async def _send(settings: Settings, producer: Any, record: Kept, partition: int) -> Any:
-    topic = next(topic for topic in KEPT if topic.name == record.topic)
-    return await producer.send(
-        topic_name(settings, topic), record.value, record.key, partition, headers=list(record.headers)
-    )
+async def _send(producer: Any, topic: str, record: Kept, partition: int) -> Any:
+    return await producer.send(topic, record.value, record.key, partition, headers=list(record.headers))
 
 
 async def _acknowledged(coming: list[Any]) -> None:

@@ -47,7 +47,7 @@ def settings_of(data: Path | None) -> Settings:
     except SettingsError as error:
         fail(error)
     chosen = "log_level" in settings.model_fields_set
-    configure_logs(settings.log_level if chosen else _LOG_LEVEL)
+    configure_logs(settings.log_level if chosen else _LOG_LEVEL, settings.log_format)
     return settings
 
 

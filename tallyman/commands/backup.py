@@ -14,7 +14,7 @@ from shared.store.migrate import shipped
 from shared.store.store import Store
 from tallyman.backup import tables, topics
 from tallyman.backup.manifest import BackupUnusable, Manifest, Packed, read_manifest, write_manifest
-from tallyman.backup.packing import check, packed_into
+from tallyman.backup.packing import check
 from tallyman.system import running_broker
 
 _OWNER_ALONE = 0o700
@@ -25,16 +25,15 @@ async def backup(settings: Settings, folder: Path) -> int:
     _make(folder)
     files: dict[str, Packed] = {}
     async with _stores(settings) as (reached, store):
-        with packed_into(folder / topics.FILE, files) as file:
-            await topics.write_topics(reached, file)
+        await topics.write_topics(reached, folder, files)
+        records = _lines(files)
         await tables.write_tables(store, folder, files)
         made = Manifest(
             made_at=datetime.now(UTC), schema_number=shipped()[-1].number, partitions=reached.partitions, files=files
         )
     write_manifest(folder, made)
-    rows = sum(packed.lines for name, packed in files.items() if name != topics.FILE)
     sys.stdout.write(
-        f"{folder} holds {files[topics.FILE].lines} records of Kafka and {rows} rows of the store. Keep the key that "
+        f"{folder} holds {records} records of Kafka and {_lines(files) - records} rows of the store. Keep the key that "
         "encrypts the passwords with it: TALLYMAN_SECRET_KEY, or secret.key of the data folder.\n"
     )
     return 0
@@ -61,6 +60,10 @@ async def restore(settings: Settings, folder: Path, *, topics_only: bool) -> int
         "Start the services: scans are numbered on from what the store knows.\n"
     )
     return 0
+
+
+def _lines(files: dict[str, Packed]) -> int:
+    return sum(packed.lines for packed in files.values())
 
 
 def _make(folder: Path) -> None:

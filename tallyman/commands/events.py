@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.errors import PermanentError, SettingsError
 from shared.messages.cloud_events import event_on_kafka
 from shared.messages.image_events import EVENTS, TYPE_PREFIX
 from shared.messages.topics import IMAGE_EVENTS, TopicName
-from shared.pipeline.kafka import client_options
-from shared.pipeline.topics import MAX_MESSAGE_BYTES, topic_name
+from shared.pipeline.reading import committed_reader, is_behind
+from shared.pipeline.topics import topic_name
 from shared.settings import Settings
 from tallyman.door import Door
 from tallyman.following import unreachable
@@ -70,33 +70,21 @@ async def _kafka(settings: Settings) -> AsyncIterator[Settings]:
 async def _records(
     settings: Settings, topic: TopicName, *, follow: bool, from_beginning: bool
 ) -> AsyncIterator[ConsumerRecord]:
-    consumer = AIOKafkaConsumer(
-        **client_options(settings),
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
-    )
     try:
-        await consumer.start()
-        name = topic_name(settings, topic)
-        sources = [TopicPartition(name, number) for number in range(settings.partitions)]
-        consumer.assign(sources)
-        ends = await consumer.end_offsets(sources)
-        if not from_beginning:
-            for source, end in ends.items():
-                consumer.seek(source, end)
-        while follow or await _behind(consumer, ends):
-            batch = await consumer.getmany(timeout_ms=_POLL_MS)
-            for record in sorted((r for records in batch.values() for r in records), key=lambda r: r.timestamp):
-                yield record
+        async with committed_reader(settings) as consumer:
+            name = topic_name(settings, topic)
+            sources = [TopicPartition(name, number) for number in range(settings.partitions)]
+            consumer.assign(sources)
+            ends = await consumer.end_offsets(sources)
+            if not from_beginning:
+                for source, end in ends.items():
+                    consumer.seek(source, end)
+            while follow or await is_behind(consumer, ends):
+                batch = await consumer.getmany(timeout_ms=_POLL_MS)
+                for record in sorted((r for records in batch.values() for r in records), key=lambda r: r.timestamp):
+                    yield record
     except KafkaError as error:
         raise unreachable(settings, error) from error
-    finally:
-        await consumer.stop()
-
-
-async def _behind(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
-    return any([await consumer.position(source) < end for source, end in ends.items()])
 
 
 def is_kind(kind: str) -> bool:

@@ -11,6 +11,7 @@ from services.console.service import console_served, office_of
 from services.console.serving import address_of
 from shared.connections.rules import ConnectionSettings
 from shared.errors import SettingsError
+from shared.observability.tracing import traces_exported
 from shared.settings import Settings, load_settings
 from tallyman.commands.load import connection_settings, load_with_progress, with_password
 from tallyman.doorkeeper import open_door
@@ -37,6 +38,7 @@ async def run(settings: Settings, listen: str | None, load: str | None, *, once:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _tell("Starting the broker and the store …")
     async with AsyncExitStack() as stack:
+        stack.enter_context(traces_exported(settings.otlp, "tallyman"))
         system = await stack.enter_async_context(open_system(settings))
         office = office_of(system.installation, system.store)
         await stack.enter_async_context(open_door(office))

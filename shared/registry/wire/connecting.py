@@ -25,7 +25,8 @@ async def connect(url: httpx.URL, tls: ssl.SSLContext, timeout: float | None) ->
         raise httpx.UnsupportedProtocol("neither http nor https")
     try:
         async with asyncio.timeout(timeout):
-            return await _connect(url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme], _tls_of(url, tls))
+            port = url.port or _PORTS[url.scheme]
+            return await _connect(url.raw_host.decode("ascii"), port, tls if url.scheme == "https" else None)
     except TimeoutError as error:
         raise httpx.ConnectTimeout("timed out") from error
     except OSError as error:  # OpenSSL's and the resolver's errors are some
@@ -44,7 +45,3 @@ async def _connect(host: str, port: int, tls: ssl.SSLContext | None) -> Connecti
         socket.close()
         raise
     return connection
-
-
-def _tls_of(url: httpx.URL, tls: ssl.SSLContext) -> ssl.SSLContext | None:
-    return tls if url.scheme == "https" else None
