@@ -38,12 +38,15 @@ test: dev setup doctor  ## Run the whole test suite on real parts; ARGS="…" go
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: check
-check: dev  ## Format, lint, types, import arrows, unit and contract tests: under a minute
+check: lint  ## `lint`, then the unit and contract tests: a few minutes
+	@$(BIN)/python -m pytest --quiet tests/unit tests/contract
+
+.PHONY: lint
+lint: dev  ## Format, lint, types, import arrows: under a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest --quiet tests/unit tests/contract
 
 .PHONY: format
 format: dev  ## Format the code and sort its imports

@@ -79,10 +79,10 @@ async def _with_clients(settings: Settings, member: Member) -> None:
     topic = topic_name(settings, BUDGET_CLAIMED)
     async with AsyncExitStack() as stack:
         consumer = AIOKafkaConsumer(**client_options(settings), group_id=None, enable_auto_commit=False)
-        stack.push_async_callback(_close, "consumer", consumer)
+        stack.push_async_callback(close_client, "budget", consumer)
         await consumer.start()
         producer = AIOKafkaProducer(**client_options(settings))
-        stack.push_async_callback(_close, "producer", producer)
+        stack.push_async_callback(close_client, "budget", producer)
         await producer.start()
         log = _BeatLog(consumer, producer, topic)
         await log.open()
@@ -114,10 +114,6 @@ async def _leave(log: "_BeatLog", member: Member) -> None:
         with suppress(TimeoutError, KafkaError):
             async with asyncio.timeout(_AGAIN_SECONDS):
                 await log.send(farewell)
-
-
-async def _close(what: str, client: Any) -> None:
-    await close_client(what, "budget", client.stop())
 
 
 class _BeatLog:

@@ -16,6 +16,7 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from services.sink.ports import Outgoing
 from shared.observability.metrics import EVENTS, SENT
+from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import BATCH_BYTES, MAX_MESSAGE_BYTES, group_name, topic_name, transaction_name
 from shared.settings import Settings
@@ -48,7 +49,7 @@ class Publisher:
         try:
             await self._producer.start()
         except BaseException:
-            await self._producer.stop()
+            await close_client(self._stage, self._producer)
             raise
         return self
 
@@ -56,7 +57,7 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._producer is not None:
-            await self._producer.stop()
+            await close_client(self._stage, self._producer)
 
     async def publish(self, records: Sequence[Outgoing], next_offset: int | None) -> None:
         """Send the records and commit `next_offset` (None = no offset) in one transaction.

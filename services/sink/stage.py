@@ -20,6 +20,7 @@ from shared.errors import TallymanError
 from shared.messages.image_events import EventsMode
 from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
 from shared.observability.logs import log_of
+from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.lag import Lag
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name, topic_name
@@ -90,7 +91,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                         self._partitions[source].offer(fetched)
         finally:
             await self._stop_work(list(self._tasks))
-            await self._consumer.stop()
+            await close_client("sink", self._consumer)
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Finish the batches at hand; what is not published by the deadline comes again, to the new owner."""

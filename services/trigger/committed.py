@@ -1,4 +1,4 @@
-"""Faust's way to Kafka, with two differences, each held by a test that fails without it.
+"""Faust's way to Kafka, with three differences, the first two held by a test that fails without it.
 
 It reads what is committed, and nothing that was aborted. (Faust asks for that only in its exactly-once mode, which
 loses output.)
@@ -6,15 +6,28 @@ loses output.)
 It fetches no event before the table is restored and the streams have their offsets. (Faust's fetcher runs while a
 table is restored, on a set of partitions that is changed under it: once that is empty it means all, and events are
 taken that nobody works. The service then stands still until its next start.)
+
+Its consumer's thread does not keep a process alive that wants to end.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from mode.threads import WorkerThread
+
+
+class _ThreadOfProcess(WorkerThread):
+    """It ends with the process, also where Faust could not stop it."""
+
+    def __init__(self, service: Any, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
 
 
 class _CommittedThread(AIOKafkaConsumerThread):
+    Worker = _ThreadOfProcess
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # read when it starts; there is no other way in

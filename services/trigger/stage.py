@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import faust
 from aiolimiter import AsyncLimiter
@@ -23,6 +24,9 @@ from shared.pipeline.kafka import client_options
 from shared.pipeline.stage import PACE, Pace
 from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name
 from shared.settings import Settings
+
+_START_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ async def run_agents(
     app.finalize()
     stopping = asyncio.create_task(stop.wait(), name="stop")
     crashing = asyncio.create_task(app._crashed.wait(), name="crash")
+    starting = asyncio.create_task(app.start(), name="start")
     try:
-        starting = asyncio.create_task(app.start(), name="start")
         await asyncio.wait((starting, stopping, crashing, failed), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
@@ -79,7 +83,23 @@ async def run_agents(
     finally:
         for task in (stopping, crashing):
             task.cancel()
-        await app.stop()
+        await _stop(app, starting)
+
+
+async def _stop(app: faust.App, starting: asyncio.Task[None]) -> None:
+    """Stop Faust, once it has started: stopped before that, it waits for ever for its consumer's thread.
+
+    With the broker away it may not start at all: then it is left to the end of the process.
+    """
+    await asyncio.wait([starting], timeout=_START_SECONDS)
+    ending = asyncio.create_task(app.stop(), name="end")
+    await asyncio.wait([ending], timeout=_STOP_SECONDS)
+    for task in (starting, ending):
+        if not task.done():
+            task.cancel()
+            log_of(NAME).warning("Faust was not stopped cleanly", waits_for=task.get_name())
+        elif not task.cancelled():
+            task.exception()  # what ends the service was raised before
 
 
 def _app(settings: Settings, pace: Pace) -> faust.App:

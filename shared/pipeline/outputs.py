@@ -14,6 +14,7 @@ from shared.messages.topics import BY_MESSAGE, dead_letter
 from shared.messages.tracing import trace_headers
 from shared.observability.logs import log_of
 from shared.observability.metrics import DEAD_LETTERS, SENT
+from shared.pipeline.closing import close_client
 from shared.pipeline.dead_letters import dead_letter_of
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
@@ -56,7 +57,7 @@ class Outputs:
         await self._producer.start()
 
     async def stop(self) -> None:
-        await self._producer.stop()
+        await close_client(self._stage, self._producer)
 
     async def deliver(self, messages: AsyncIterator[Message]) -> None:
         """Send each message as it comes; return once the broker has acknowledged them all.

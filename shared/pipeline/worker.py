@@ -63,7 +63,7 @@ async def run_stage(
             f"Kafka does not let {stage.name} read {topic_name(settings, stage.source)}", error
         ) from error
     finally:
-        await close_client("producer", stage.name, outputs.stop())
+        await outputs.stop()
 
 
 class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # aiokafka has no types
@@ -99,7 +99,7 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
         finally:
             await _end(polling, committing, stopping)
             await self._bench.cancel(self._holdings.values())
-            await close_client("consumer", self._stage.name, self._leave())
+            await close_client(self._stage.name, self._consumer)
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Drain and commit the partitions before somebody else gets them. Heartbeats go on meanwhile."""
@@ -184,13 +184,6 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
             await self._commit()
             for holding in held:
                 del self._holdings[holding.partition]
-
-    async def _leave(self) -> None:
-        try:
-            await self._consumer.stop()
-        finally:
-            # With the broker away, a fetch that was cancelled escapes from stop() before its connections are closed.
-            await self._consumer._client.close()
 
 
 def consumer_options(group: str, settings: Settings, pace: Pace) -> dict[str, Any]:

@@ -48,5 +48,6 @@ async def test_a_stop_does_not_wait_for_ever_for_a_broker_that_is_gone(tmp_path:
             await until(lambda: noted.begun)
             await broker.stop()
             gate.set()  # what it gives cannot be acknowledged any more
+        assert not [task for task in asyncio.all_tasks() if "aiokafka" in str(task.get_coro())]
     finally:
         await broker.stop()

@@ -170,7 +170,7 @@ async def test_triggers_are_no_more_in_a_second_than_is_set(trigger_settings: Se
     assert max(sum(start <= other < start + 1000 for other in at) for start in at) <= 6  # one may be late by a moment
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.6, 1.2])
+@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.4, 0.6, 0.8, 1.2])
 async def test_it_stops_when_it_is_told_to_even_while_it_starts(trigger_settings: Settings, seconds: float) -> None:
     async with trigger(trigger_settings, Connections().add(REGISTRY)) as running:
         await asyncio.sleep(seconds)
