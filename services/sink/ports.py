@@ -73,7 +73,7 @@ class Received(Generic[M]):
     message: M
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: see shared.messages.cloud_events.CloudEvent
 class Outgoing:
     """A record to send within the batch's transaction.
 

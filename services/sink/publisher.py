@@ -7,7 +7,7 @@ sends no group generation with a transaction's offsets, and nothing else keeps a
 import asyncio
 from asyncio import Future
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from services.sink.ports import Outgoing
+from shared.messages.topics import TopicName
 from shared.observability.metrics import EVENTS, SENT
 from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
@@ -69,8 +70,8 @@ class Publisher:
         async with producer.transaction():
             sent: list[Future[Any]] = []
             try:
-                for record in records:
-                    sent.append(await self._send(producer, record))  # noqa: PERF401 - a later one may fail
+                async for batch in self._batches(producer, records):
+                    sent.append(batch)  # noqa: PERF401 - a later one may fail
                 if next_offset is not None:
                     await producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await asyncio.gather(*sent)  # a commit does not ask whether all that was sent has arrived
@@ -84,16 +85,38 @@ class Publisher:
         for kind, many in Counter(record.event for record in records if record.event).items():
             EVENTS.labels(kind).inc(many)
 
-    async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> Future[Any]:
-        sent: Future[Any] = await producer.send(
-            topic_name(self._settings, record.topic),
-            value=record.value,
-            key=record.key,
-            partition=record.partition,
-            headers=list(record.headers),
-        )
-        sent.add_done_callback(_error_of)  # whichever error ends the transaction, the others are no news
-        return sent
+    async def _batches(self, producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> AsyncIterator[Future[Any]]:
+        """Send the records, those of a partition in their order; yield what comes of each batch.
+
+        By the batch, not by the record: of those there are thousands, and `send` was a quarter of the sink's time.
+        """
+        places: dict[tuple[TopicName, int], list[Outgoing]] = {}
+        for record in records:
+            places.setdefault((record.topic, record.partition), []).append(record)
+        for (topic, partition), those in places.items():
+            for batch in _filled(producer.create_batch, those):
+                sent: Future[Any] = await producer.send_batch(
+                    batch, topic_name(self._settings, topic), partition=partition
+                )
+                sent.add_done_callback(_error_of)  # whichever error ends the transaction, the others are no news
+                yield sent
+
+
+def _filled(new: Callable[[], Any], records: Iterable[Outgoing]) -> Iterator[Any]:
+    """Yield batches of the records, each filled; one takes its first record whatever its size: the broker judges."""
+    batch = new()
+    for record in records:
+        if not _taken(batch, record):
+            yield batch
+            batch = new()
+            _taken(batch, record)
+    yield batch
+
+
+def _taken(batch: Any, record: Outgoing) -> bool:
+    """Put the record into the batch; return False where it is full."""
+    told = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+    return told is not None
 
 
 def _cause(error: KafkaError | IllegalOperation, sent: Iterable[Future[Any]]) -> KafkaError:

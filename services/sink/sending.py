@@ -63,5 +63,4 @@ class Sending:
 
 def _state(context: ScanContext, partition: int, state: State) -> Outgoing:
     """Return the record; it lies where the repository's events do, so that both keep their order."""
-    value = state.value.model_dump_json().encode() if state.value is not None else None
-    return Outgoing(state.topic, partition, event_key(context, state.of), value, _JSON)
+    return Outgoing(state.topic, partition, event_key(context, state.of), state.value, _JSON)

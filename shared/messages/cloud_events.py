@@ -6,8 +6,10 @@ Source: CloudEvents spec; its Kafka protocol binding, sections 3.2 and 3.3.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha1
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from pydantic_core import from_json, to_json
 
@@ -29,7 +31,17 @@ def identity(registry: str, repository: str, tag: str, old: str, new: str, kind:
 
     number: the scan's, or what else tells two like changes apart.
     """
-    return str(uuid5(_NAMESPACE, "\n".join((registry, repository, tag, old, new, kind, str(number)))))
+    name = "\n".join((registry, repository, tag, old, new, kind, str(number)))
+    return _uuid5(_NAMESPACE.bytes + name.encode())
+
+
+def _uuid5(named: bytes) -> str:
+    """Return what `str(uuid.uuid5(…))` returns, in a quarter of its time. Source: RFC 9562, 5.5."""
+    raw = bytearray(sha1(named, usedforsecurity=False).digest()[:16])
+    raw[6] = raw[6] & 0x0F | 0x50
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def of_registry(registry: str) -> str:
@@ -37,9 +49,9 @@ def of_registry(registry: str) -> str:
     return f"urn:tallyman:registry:{registry}"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class CloudEvent:
-    """An event.  data: JSON."""
+    """An event.  data: JSON. Not frozen: thousands are made at once, and a frozen one takes thrice as long."""
 
     id: str
     kind: EventType
@@ -55,19 +67,39 @@ class CloudEvent:
 
     def on_kafka(self, mode: EventsMode) -> tuple[Headers, bytes]:
         """Return the record's headers and its value."""
+        kind, time = TYPE_PREFIX + self.kind, _time_of(self.time)
+        if mode is EventsMode.BINARY:
+            headers = (
+                ("ce_specversion", _encoded(_SPECVERSION)),
+                ("ce_id", self.id.encode()),
+                ("ce_source", _encoded(self.source)),
+                ("ce_type", _encoded(kind)),
+                ("ce_subject", self.subject.encode()),
+                ("ce_time", _encoded(time)),
+                (_CONTENT_TYPE, _encoded(_JSON)),
+            )
+            return headers, self.data
         attributes = {
             "specversion": _SPECVERSION,
             "id": self.id,
             "source": self.source,
-            "type": TYPE_PREFIX + self.kind,
+            "type": kind,
             "subject": self.subject,
-            "time": self.time.isoformat().replace("+00:00", "Z"),
+            "time": time,
+            "datacontenttype": _JSON,
         }
-        if mode is EventsMode.BINARY:
-            headers = [(_ATTRIBUTE + name, value.encode()) for name, value in attributes.items()]
-            return (*headers, (_CONTENT_TYPE, _JSON.encode())), self.data
-        envelope = to_json({**attributes, "datacontenttype": _JSON})
+        envelope = to_json(attributes)
         return ((_CONTENT_TYPE, _STRUCTURED.encode()),), envelope[:-1] + b',"data":' + self.data + b"}"
+
+
+@lru_cache(maxsize=256)  # what a decision's events have in common
+def _encoded(attribute: str) -> bytes:
+    return attribute.encode()
+
+
+@lru_cache(maxsize=64)
+def _time_of(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def event_on_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> dict[str, object]:

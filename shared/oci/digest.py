@@ -32,12 +32,12 @@ class Digest(str):
     @classmethod
     def of(cls, body: bytes) -> Self:
         """Return the digest of these bytes."""
-        return cls("sha256:" + hashlib.sha256(body).hexdigest())
+        return super().__new__(cls, "sha256:" + hashlib.sha256(body).hexdigest())
 
     @classmethod
     def from_raw(cls, raw: bytes) -> Self:
         """Return the digest whose 32 bytes are `raw` (the store's FixedString(32))."""
-        return cls("sha256:" + raw.hex())
+        return super().__new__(cls, "sha256:" + raw.hex())
 
     @property
     def hex(self) -> str:
@@ -57,8 +57,14 @@ class Digest(str):
             except PermanentError as error:
                 raise ValueError(str(error)) from error
 
-        return core_schema.no_info_after_validator_function(
-            check,
-            core_schema.str_schema(),
-            serialization=core_schema.plain_serializer_function_ser_schema(str),
+        text = core_schema.no_info_after_validator_function(check, core_schema.str_schema())
+        # One that was checked before is taken as it is: a decision is full of them.
+        checked = core_schema.union_schema(
+            [core_schema.is_instance_schema(cls), text],
+            mode="left_to_right",
+            custom_error_type="digest_invalid",
+            custom_error_message="It is not a sha256 digest (sha256: and 64 hex characters).",
+        )
+        return core_schema.json_or_python_schema(
+            json_schema=text, python_schema=checked, serialization=core_schema.simple_ser_schema("str")
         )

@@ -71,7 +71,7 @@ class _Repository(Part):
 
 class _Tag(Part):
     name: str
-    digest: Digest = Field(strict=False)
+    digest: Digest
     media_type: str = ""
     published_at: Any = None
     created_at: Any = None
@@ -88,7 +88,7 @@ class _Config(Part):
 
 
 class _Manifest(Part):
-    digest: Digest = Field(strict=False)
+    digest: Digest
     media_type: str = ""
 
 

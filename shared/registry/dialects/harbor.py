@@ -62,7 +62,7 @@ class _TellsPlatform(Part):
 class _Reference(Part):
     """A member of an index."""
 
-    child_digest: Digest = Field(strict=False)
+    child_digest: Digest
     platform: _TellsPlatform | None = None
     annotations: dict[str, Any] | None = None
 
@@ -73,14 +73,14 @@ class _Tag(Part):
 
 
 class _Accessory(Part):
-    digest: Digest = Field(strict=False)
+    digest: Digest
     type: str = ""
 
 
 class _Artifact(Part):
     """An image, an index or anything else.  type: IMAGE where the config's media type is an image's."""
 
-    digest: Digest = Field(strict=False)
+    digest: Digest
     type: str = ""
     manifest_media_type: str = ""
     extra_attrs: _Told | None = None

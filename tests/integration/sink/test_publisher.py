@@ -78,16 +78,16 @@ async def test_a_record_that_the_broker_refuses_keeps_all_the_others_and_the_off
 
 
 def _let_it_notice(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each record, wait until the producer's own task knows what became of it."""
+    """After each batch, wait until the producer's own task knows what became of it."""
     producer: Any = publisher._producer
-    send = producer.send
+    send = producer.send_batch
 
     async def send_and_see(*arguments: Any, **options: Any) -> Any:
         sent = await send(*arguments, **options)
         await asyncio.wait([sent])
         return sent
 
-    monkeypatch.setattr(producer, "send", send_and_see)
+    monkeypatch.setattr(producer, "send_batch", send_and_see)
 
 
 async def _committed(settings: Settings, source: TopicPartition) -> int | None:

@@ -1,9 +1,10 @@
 """Public events: CloudEvents in Kafka's binary mode, with ids that a replay repeats."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 
@@ -11,8 +12,17 @@ from services.sink.decision import Change, ChangeType, Decision
 from services.sink.ending import Ending
 from services.sink.events import State, event_of_ending, events_of, states_of
 from shared.errors import PermanentError
-from shared.messages.cloud_events import CloudEvent, event_on_kafka
-from shared.messages.image_events import EventsMode
+from shared.messages.cloud_events import CloudEvent, event_on_kafka, identity
+from shared.messages.image_events import (
+    EVENTS,
+    EventsMode,
+    EventType,
+    ImageEvent,
+    ImageState,
+    Public,
+    TagEvent,
+    TagState,
+)
 from shared.messages.model import ScanKind, ScanReason
 from shared.messages.scan_progressed import Counts
 from shared.messages.topics import IMAGE_STATE, TAG_STATE
@@ -174,6 +184,31 @@ def test_names_of_any_script_travel_as_they_are() -> None:
     assert headers(told)["ce_subject"] == "team/app:öffentlich-发布"
 
 
+def told_of(decision: Decision) -> Iterator[tuple[type[Public], bytes]]:
+    """Yield the model and the JSON of every record that a decision sends."""
+    for event in events_of(decision):
+        yield EVENTS[event.kind], event.data
+    for state in states_of(decision):
+        if state.value is not None:
+            yield {IMAGE_STATE: ImageState, TAG_STATE: TagState}[state.topic], state.value
+
+
+@pytest.mark.parametrize("decision", [FIRST, MOVED, FIRST.model_copy(update={"snapshot": True})])
+def test_every_record_is_what_its_model_says_and_nothing_more(decision: Decision) -> None:
+    models = set()
+    for model, told in told_of(decision):
+        read = model.model_validate_json(told)
+        assert json.loads(told) == json.loads(read.model_dump_json(by_alias=True))
+        models.add(model)
+    assert models == {ImageEvent, TagEvent, ImageState, TagState}
+
+
+def test_an_id_is_the_uuid_of_its_words() -> None:
+    words = ("registry1", "team/äpp", "1", "", digest("a"), EventType.TAG_CREATED, "7")
+    namespace = UUID("6f1b2f1e-6a52-5d7c-9a37-3a1f1c1c7a11")
+    assert identity(*words[:5], EventType.TAG_CREATED, 7) == str(uuid5(namespace, "\n".join(words)))
+
+
 def subject(event: CloudEvent) -> str:
     return headers(event)["ce_subject"]
 
@@ -225,7 +260,7 @@ def test_what_is_present_is_told_by_identity_and_what_is_gone_by_a_tombstone() -
     }
     tag = told[TAG_STATE.name, "team/app:1"].value
     assert tag is not None
-    assert tag.model_dump(mode="json") == {
+    assert json.loads(tag) == {
         "registry": "prod",
         "registry_id": REGISTRY,
         "host": "https://registry.example.com",
@@ -245,7 +280,7 @@ def test_a_tag_of_an_index_tells_the_images_it_reaches_and_one_of_a_chart_none()
     assert data(by_type(decision)["tag.created"])["images"] == members
     state = states(decision)[TAG_STATE.name, "team/app:1"].value
     assert state is not None
-    assert state.model_dump(mode="json")["images"] == members
+    assert json.loads(state)["images"] == members
     assert (IMAGE_STATE.name, f"team/app@{digest('pair')}") not in states(decision)
     chart = decided(NOTHING, seen(1, {"1": "chart"}, manifests=[manifest("chart", "artifact")]))
     assert data(by_type(chart)["tag.created"])["images"] == []
