@@ -10,7 +10,7 @@ from shared.errors import PermanentError, TallymanError
 from shared.oci import media_types
 from shared.oci.digest import Digest
 from shared.oci.manifest import manifest_digest
-from shared.registry.answer import LISTING_BYTES, MANIFEST_BYTES, SMALL_BYTES, Answer, host_of
+from shared.registry.answer import LISTING_BYTES, MANIFEST_BYTES, SMALL_BYTES, Answer, below, host_of
 from shared.registry.conditional import Way, head_digest
 from shared.registry.errors import (
     DigestMismatch,
@@ -244,7 +244,7 @@ class RegistryClient:
         return await self._ask("GET", path, wanted, query)
 
     async def _ask(self, method: str, path: str, wanted: _Wanted, query: Sequence[Start] = ()) -> Answer:
-        url = httpx.URL(f"{self._base}{path}")
+        url = below(self._base, path)
         if query:
             url = url.copy_merge_params(httpx.QueryParams(list(query)))
 

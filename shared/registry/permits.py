@@ -42,6 +42,11 @@ class Permits:
         """How many are in use."""
         return self.open - self._closing - sum(pool.idle for pool in self._pools)
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody waits for one."""
+        return self._waiting > 0
+
     def join(self, pool: HoldsIdle) -> None:
         """Count a pool's connections, too."""
         self._pools.append(pool)

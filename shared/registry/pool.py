@@ -60,6 +60,10 @@ class Pool(Generic[C]):
     def idle(self) -> int:
         return len(self._idle)
 
+    def try_enter(self) -> Line[C] | None:
+        """Return a line where one is free and nobody waits for one."""
+        return None if self._permits.is_waited_for else self._free_line()
+
     async def enter(self) -> Line[C]:
         """Return a line, first come first served; the one that was used last."""
         line: Line[C] | None = None

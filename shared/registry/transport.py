@@ -73,6 +73,8 @@ class RegistryTransport:
         await self._pool.close()
 
     async def _line(self, timeout: float | None) -> Line[Lane]:
+        if free := self._pool.try_enter():
+            return free
         try:
             async with asyncio.timeout(timeout):
                 return await self._pool.enter()

@@ -67,8 +67,8 @@ async def known_tags(engine: Engine, registry: str, repository: str, tags: Colle
     found = await engine.query(
         """
         SELECT tag, digest FROM tags FINAL
-        WHERE registry = {registry:String} AND repository = {repository:String} AND tag IN {tags:Array(String)}
-            AND present
+        PREWHERE registry = {registry:String} AND repository = {repository:String} AND tag IN {tags:Array(String)}
+        WHERE present
         """,
         {"registry": registry, "repository": repository, "tags": askable},
     )
