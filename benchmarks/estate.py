@@ -38,6 +38,7 @@ from tests.budget.workers import Workers, running_workers
 
 _PARTITIONS: Final = 24
 _LOOK_SECONDS: Final = 5.0
+_LOOKS_A_LINE: Final = 12
 _START_SECONDS: Final = 120.0
 _SMALL_REGISTRIES: Final = 2
 _MIB: Final = 1024 * 1024
@@ -170,6 +171,13 @@ class Estate:
                 seen.memory.setdefault(stage, []).append(numbers["process_resident_memory_bytes"] / _MIB)
                 behind += numbers["tallyman_stage_lag"]
             seen.behind.append(behind)
+            if len(seen.behind) % _LOOKS_A_LINE == 0:
+                memory = ", ".join(f"{stage} {told[-1]:.0f}" for stage, told in seen.memory.items())
+                print(
+                    f"  {len(seen.behind) * _LOOK_SECONDS:.0f} s: {behind:.0f} messages behind; MiB: {memory}",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     async def _sent(self) -> float:
         return sum([(await self._numbers(stage))["tallyman_messages_sent_total"] for stage in STAGES])

@@ -7,10 +7,10 @@ from typing import Final
 from shared.oci.digest import Digest
 from shared.store.engine import Engine
 from shared.store.keys import Keys
-from shared.store.rows import ConfigRow, ImageRow
+from shared.store.rows import ConfigRow, ImageRow, TagRow
 from shared.store.sink_reads import rows_of
 
-# OCI distribution-spec. A registry may tell longer ones; of those no page would fit into a parameter (128 KiB).
+# OCI distribution-spec. A registry may tell longer ones: those are asked for anew.
 _LONGEST_TAG: Final = 128
 
 
@@ -55,37 +55,36 @@ async def forgotten(engine: Engine, registry: str) -> set[int]:
     return {partition for (partition,) in found.rows}
 
 
-async def known_tags(engine: Engine, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
-    """Return tag → digest of the present ones; tags: at most a page of 100.
+Tag = tuple[str, str, str]
+Manifest = tuple[str, str, Digest]
+Config = tuple[str, Digest]
+
+
+async def known_tags(engine: Engine, keys: Collection[Tag]) -> dict[Tag, Digest]:
+    """Return the digests of those of (registry, repository, tag) that are present.
 
     All that a reading would tell of them is stored too: the sink inserts a decision's configs, children and images
     before its tags, each table's rows as one block.
     """
-    askable = sorted(tag for tag in tags if len(tag) <= _LONGEST_TAG)
-    if not askable:
-        return {}
-    found = await engine.query(
-        """
-        SELECT tag, digest FROM tags FINAL
-        PREWHERE registry = {registry:String} AND repository = {repository:String} AND tag IN {tags:Array(String)}
-        WHERE present
-        """,
-        {"registry": registry, "repository": repository, "tags": askable},
+    wanted = Keys(
+        {"registry": str, "repository": str, "tag": str}, [key for key in keys if len(key[2]) <= _LONGEST_TAG]
     )
-    return {tag: Digest.from_raw(digest) for tag, digest in found.rows}
+    rows = await rows_of(engine, TagRow, wanted)
+    return {(row.registry, row.repository, row.tag): row.digest for row in rows if row.present}
 
 
-async def known_digests(engine: Engine, registry: str, repository: str, digests: Collection[Digest]) -> set[Digest]:
-    """Return those of a repository's digests of which all is stored that reading them would tell; at most a page's.
+async def known_manifests(engine: Engine, keys: Collection[Manifest]) -> dict[Manifest, bool]:
+    """Return those of (registry, repository, digest) that are stored: True where reading them would tell no more.
 
     Not so an image that only its index told of: its own manifest tells its size.
     """
-    keys = Keys({"registry": str, "repository": str, "digest": Digest}, [(registry, repository, d) for d in digests])
-    rows = await rows_of(engine, ImageRow, keys)
-    return {row.digest for row in rows if row.kind == "index" or row.size_bytes is not None}
+    rows = await rows_of(engine, ImageRow, Keys({"registry": str, "repository": str, "digest": Digest}, keys))
+    return {
+        (row.registry, row.repository, row.digest): row.kind == "index" or row.size_bytes is not None for row in rows
+    }
 
 
-async def known_configs(engine: Engine, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
-    """Return what the stored ones of these configs told."""
-    keys = Keys({"registry": str, "digest": Digest}, [(registry, digest) for digest in digests])
-    return {row.digest: row for row in await rows_of(engine, ConfigRow, keys)}
+async def known_configs(engine: Engine, keys: Collection[Config]) -> dict[Config, ConfigRow]:
+    """Return what the stored ones of (registry, digest) told."""
+    rows = await rows_of(engine, ConfigRow, Keys({"registry": str, "digest": Digest}, keys))
+    return {(row.registry, row.digest): row for row in rows}

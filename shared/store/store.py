@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from itertools import chain
 from typing import Any, Final, Self
 
 from shared.oci.digest import Digest
@@ -17,6 +19,7 @@ from shared.store.rows import ConfigRow, ListingPageRow, OutboxRow, Row, ScanUni
 from shared.store.schema_lock import NoLock, SchemaLock
 from shared.store.server import Server
 from shared.store.state import RepositoryState
+from shared.store.together import Together, lookups
 
 
 class Store:
@@ -25,6 +28,12 @@ class Store:
     def __init__(self, engine: Engine, lock: SchemaLock | NoLock) -> None:
         self._engine: Final = engine
         self._lock: Final = lock
+        self._inserts: Final[dict[type[Row], Together[Sequence[Row], None]]] = {}
+        self._states: Final = lookups(partial(sink_reads.repository_states, engine))
+        self._decisions: Final = lookups(partial(sink_reads.decisions, engine))
+        self._tags: Final = lookups(partial(known.known_tags, engine))
+        self._manifests: Final = lookups(partial(known.known_manifests, engine))
+        self._configs: Final = lookups(partial(known.known_configs, engine))
 
     @classmethod
     async def open(cls, settings: Settings) -> Self:
@@ -60,17 +69,26 @@ class Store:
 
     async def insert(self, rows: Sequence[Row]) -> None:
         """Insert rows, all of one class: all are seen, or none."""
-        if rows:
-            names = [column.name for column in columns_of(type(rows[0]))]
-            await self._engine.insert(rows[0].TABLE, names, encode(rows))
+        if not rows:
+            return
+        kind = type(rows[0])
+        if kind not in self._inserts:
+            self._inserts[kind] = Together(self._insert)
+        await self._inserts[kind].ask(rows)
+
+    async def _insert(self, asked: Sequence[Sequence[Row]]) -> list[None]:
+        rows = list(chain.from_iterable(asked))
+        names = [column.name for column in columns_of(type(rows[0]))]
+        await self._engine.insert(rows[0].TABLE, names, encode(rows))
+        return [None] * len(asked)
 
     async def repository_states(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], RepositoryState]:
         """Return the state of each (registry, repository); every key is in the result."""
-        return await sink_reads.repository_states(self._engine, keys)
+        return await self._states.ask(keys)
 
     async def decisions(self, keys: Collection[tuple[str, str, int]]) -> dict[tuple[str, str, int], OutboxRow]:
         """Return the decisions there are of these (registry, repository, scan)."""
-        return await sink_reads.decisions(self._engine, keys)
+        return await self._decisions.ask(keys) if keys else {}
 
     async def listing_pages(self, readings: Collection[tuple[str, str, str]], bodies: bool) -> list[ListingPageRow]:
         """Return the staged pages of these (registry, repository, reading), by offset; body is "" unless `bodies`."""
@@ -130,15 +148,18 @@ class Store:
 
     async def known_tags(self, registry: str, repository: str, tags: Collection[str]) -> dict[str, Digest]:
         """Return tag → digest of the present ones; their image, platform and children are then stored too."""
-        return await known.known_tags(self._engine, registry, repository, tags)
+        found = await self._tags.ask({(registry, repository, tag) for tag in tags})
+        return {tag: digest for (_, _, tag), digest in found.items()}
 
     async def known_digests(self, registry: str, repository: str, digests: Collection[Digest]) -> set[Digest]:
         """Return those of a repository's digests that need not be read again."""
-        return await known.known_digests(self._engine, registry, repository, digests)
+        found = await self._manifests.ask({(registry, repository, digest) for digest in digests})
+        return {digest for (_, _, digest), is_all in found.items() if is_all}
 
     async def known_configs(self, registry: str, digests: Collection[Digest]) -> dict[Digest, ConfigRow]:
         """Return what is stored of these configs."""
-        return await known.known_configs(self._engine, registry, digests)
+        found = await self._configs.ask({(registry, digest) for digest in digests})
+        return {digest: row for (_, digest), row in found.items()}
 
     def dump(self, table: str) -> AsyncIterator[bytes]:
         """Yield all rows of a table as JSON lines, in pieces."""

@@ -17,10 +17,9 @@ PUBLISHER = "services.sink.publisher.AIOKafkaProducer"
 
 @dataclass
 class Steps:
-    """Notes each step, and sleeps at one. sends: the numbers of the sent records that count as steps."""
+    """Notes each step, and sleeps at one."""
 
     sleeps_at: str = ""
-    sends: frozenset[int] = frozenset({0, 1, 2})
     names: list[str] = field(default_factory=list)
     asleep: asyncio.Event = field(default_factory=asyncio.Event)
     awake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,14 +58,12 @@ def stepped_producer(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[
             await super().begin_transaction()
             await steps.step("after begin")
 
-        async def send(self, *arguments: Any, **options: Any) -> Any:
+        async def send_batch(self, *arguments: Any, **options: Any) -> Any:
             self.sent += 1
             number = self.sent
-            if number in steps.sends:
-                await steps.step(f"before send {number}")
-            future = await super().send(*arguments, **options)
-            if number in steps.sends:
-                await steps.step(f"after send {number}")
+            await steps.step(f"before send {number}")
+            future = await super().send_batch(*arguments, **options)
+            await steps.step(f"after send {number}")
             return future
 
         async def send_offsets_to_transaction(self, *arguments: Any) -> None:

@@ -32,17 +32,21 @@ from tests.integration.sink.working import (
     sink,
 )
 
-TRANSACTION = [
-    *("before begin", "after begin"),
-    *(f"{when} send {number}" for number in (0, 1, 2) for when in ("before", "after")),
-    *("before offsets", "after offsets", "before commit", "after commit"),
-]
+BEGIN = ["before begin", "after begin"]
+END = ["before offsets", "after offsets", "before commit", "after commit"]
+
+
+def sends(batches: int) -> list[str]:
+    """The steps of sending so many batches: there is one for each topic."""
+    return [f"{when} send {number}" for number in range(batches) for when in ("before", "after")]
+
 
 LISTING_TABLES = (*("listing_pages", "outbox", "index_children", "images", "tag_history", "tags", "repositories"),)
-LISTING_STEPS = [f"{when} insert {table}" for table in LISTING_TABLES for when in ("before", "after")] + TRANSACTION
+LISTING_STEPS = [f"{when} insert {table}" for table in LISTING_TABLES for when in ("before", "after")]
+LISTING_STEPS += [*BEGIN, *sends(4), *END]
 
 PROGRESS_STEPS = [f"{when} insert {table}" for table in ("scan_units", "outbox") for when in ("before", "after")]
-PROGRESS_STEPS += TRANSACTION
+PROGRESS_STEPS += [*BEGIN, *sends(2), *END]
 
 LISTINGS_TELL = Counter(
     {
