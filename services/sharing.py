@@ -18,7 +18,7 @@ from shared.messages.budget_claimed import Beat, Gone, Silent
 from shared.messages.codec import decode, encode
 from shared.messages.topics import BUDGET_CLAIMED
 from shared.observability.logs import log_of
-from shared.pipeline.closing import close_client
+from shared.pipeline.closing import close_client, start_client
 from shared.pipeline.dead_letters import frames
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
@@ -80,10 +80,10 @@ async def _with_clients(settings: Settings, member: Member) -> None:
     async with AsyncExitStack() as stack:
         consumer = AIOKafkaConsumer(**client_options(settings), group_id=None, enable_auto_commit=False)
         stack.push_async_callback(close_client, "budget", consumer)
-        await consumer.start()
+        await start_client(consumer)
         producer = AIOKafkaProducer(**client_options(settings))
         stack.push_async_callback(close_client, "budget", producer)
-        await producer.start()
+        await start_client(producer)
         log = _BeatLog(consumer, producer, topic)
         await log.open()
         member.begin_anew()

@@ -1,4 +1,4 @@
-"""How a Kafka client is stopped when the broker may be away."""
+"""How a Kafka client is started and stopped when either may be cut short, or the broker is away."""
 
 import asyncio
 from typing import Any, Final
@@ -18,6 +18,19 @@ _TASKS: Final = (
     "_commit_refresh_task",
     "_reset_committed_task",
 )
+
+
+async def start_client(client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
+    """Start a client. Raises as its `start`.
+
+    Cancelled, it first waits a moment for the start to end: cut off in between, a client leaves a connection open.
+    """
+    starting = asyncio.create_task(client.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _wait_for(starting, _CLOSE_SECONDS)
+        raise
 
 
 async def close_client(stage: str, client: AIOKafkaConsumer | AIOKafkaProducer) -> None:

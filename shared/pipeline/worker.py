@@ -14,7 +14,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.messages.model import Message
 from shared.observability.logs import log_of
-from shared.pipeline.closing import close_client
+from shared.pipeline.closing import close_client, start_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.lag import Lag
 from shared.pipeline.outputs import BrokerRefused, Outputs
@@ -116,7 +116,7 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
 
     async def _poll(self) -> None:
         self._consumer.subscribe([self._topic], listener=self)
-        await self._consumer.start()
+        await start_client(self._consumer)
         while True:
             partitions, most = self._room()
             # Nothing may be awaited between getting records and taking them in: a rebalance could come between.
