@@ -172,12 +172,7 @@ class Estate:
                 behind += numbers["tallyman_stage_lag"]
             seen.behind.append(behind)
             if len(seen.behind) % _LOOKS_A_LINE == 0:
-                memory = ", ".join(f"{stage} {told[-1]:.0f}" for stage, told in seen.memory.items())
-                print(
-                    f"  {len(seen.behind) * _LOOK_SECONDS:.0f} s: {behind:.0f} messages behind; MiB: {memory}",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                _show(seen)
 
     async def _sent(self) -> float:
         return sum([(await self._numbers(stage))["tallyman_messages_sent_total"] for stage in STAGES])
@@ -204,6 +199,12 @@ def _servers(registries: int, repositories: int, tags: int) -> Iterator[list[str
     finally:
         process.stdin.close()
         process.wait()
+
+
+def _show(seen: Seen) -> None:
+    """Say how it goes, for who waits."""
+    memory = ", ".join(f"{stage} {told[-1]:.0f}" for stage, told in seen.memory.items())
+    print(f"  {seen.behind[-1]:.0f} messages behind; memory, MiB: {memory}", file=sys.stderr, flush=True)
 
 
 def _told(cost: Cost) -> str:

@@ -13,11 +13,12 @@ threads (the embedded ClickHouse, and the driver that packs the rows for it), th
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -87,7 +88,7 @@ def main(
     for name, some in costs.items():
         cpu = " | ".join(
             f"{median(part(cost) / cost.observations for cost in some) * 1e6:.1f}"
-            for part in (lambda c: c.python, lambda c: c.engine, lambda c: c.broker)
+            for part in map(attrgetter, ("python", "engine", "broker"))
         )
         print(f"| {name} | {_rate(some):.0f} | {median(cost.seconds for cost in some):.1f} | {cpu} |")
     print()
@@ -118,9 +119,8 @@ async def _measured(repositories: int, tags: int, rounds: int) -> dict[str, list
     costs: dict[str, list[Cost]] = {}
     async with _opened() as (settings, store):
         for number in range(rounds):
-            for kind, cost in zip(
-                _GOALS, await _bare(settings, store, f"bare{number:04}", repositories, tags), strict=True
-            ):
+            bare = await _bare(settings, store, f"bare{number:04}", repositories, tags)
+            for kind, cost in bare.items():
                 costs.setdefault(f"bare inserts, {kind}", []).append(cost)
             for scan, kind in enumerate(_GOALS, 1):
                 await _send(settings, _pages(settings, f"sink{number:04}", repositories, tags, scan))
@@ -129,12 +129,12 @@ async def _measured(repositories: int, tags: int, rounds: int) -> dict[str, list
     return costs
 
 
-async def _bare(settings: Settings, store: Store, registry: str, repositories: int, tags: int) -> list[Cost]:
+async def _bare(settings: Settings, store: Store, registry: str, repositories: int, tags: int) -> dict[str, Cost]:
     decisions: dict[str, Decision] = {}
-    costs = []
-    for scan, _ in enumerate(_GOALS, 1):
+    costs = {}
+    for scan, kind in enumerate(_GOALS, 1):
         batches = list(_batches(settings, _pages(settings, registry, repositories, tags, scan), decisions))
-        costs.append(await _inserted(store, batches, repositories * tags))
+        costs[kind] = await _inserted(store, batches, repositories * tags)
     return costs
 
 
@@ -219,7 +219,7 @@ async def _inserted(store: Store, batches: Sequence[Sequence[Decision]], observa
             await store.insert(outbox)
             for table in zip(*(decision.rows.tables() for decision in batch), strict=True):
                 await store.insert(list(chain.from_iterable(table)))
-    return told()
+    return told[0]
 
 
 def _outbox_row(decision: Decision) -> OutboxRow:
@@ -258,7 +258,7 @@ async def _sunk(settings: Settings, store: Store, observations: int) -> Cost:
                 await asyncio.sleep(0.05)
         stop.set()
         await working
-    return told()
+    return told[0]
 
 
 async def _behind(watching: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
@@ -268,19 +268,14 @@ async def _behind(watching: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
     return False
 
 
-class _measuring:  # noqa: N801  # it is used like a function
-    """Measures a block; call what it yields for its cost."""
-
-    def __init__(self, observations: int) -> None:
-        self._observations: Final = observations
-
-    def __enter__(self) -> Callable[[], Cost]:
-        self._before = _now()
-        return lambda: self._cost
-
-    def __exit__(self, *_: object) -> None:
-        seconds, python, own, broker = (after - then for after, then in zip(_now(), self._before, strict=True))
-        self._cost = Cost(self._observations, seconds, python, own - python, broker)
+@contextmanager
+def _measuring(observations: int) -> Iterator[list[Cost]]:
+    """Yield a list that holds the block's cost once it has ended."""
+    told: list[Cost] = []
+    before = _now()
+    yield told
+    seconds, python, own, broker = (after - then for after, then in zip(_now(), before, strict=True))
+    told.append(Cost(observations, seconds, python, own - python, broker))
 
 
 def _now() -> tuple[float, float, float, float]:

@@ -1,4 +1,4 @@
-"""Faust's way to Kafka, with three differences, the first two held by a test that fails without it.
+"""Faust's way to Kafka, with three differences; each of the first two is held by a test that fails without it.
 
 It reads what is committed, and nothing that was aborted. (Faust asks for that only in its exactly-once mode, which
 loses output.)

@@ -88,7 +88,7 @@ class Store:
 
     async def decisions(self, keys: Collection[tuple[str, str, int]]) -> dict[tuple[str, str, int], OutboxRow]:
         """Return the decisions there are of these (registry, repository, scan)."""
-        return await self._decisions.ask(keys) if keys else {}
+        return await self._decisions.ask(keys)
 
     async def listing_pages(self, readings: Collection[tuple[str, str, str]], bodies: bool) -> list[ListingPageRow]:
         """Return the staged pages of these (registry, repository, reading), by offset; body is "" unless `bodies`."""

@@ -35,8 +35,10 @@ class Together(Generic[A, G]):
 
     async def _work_off(self) -> None:
         while self._waiting:
-            taken, self._waiting = self._waiting, []
-            await self._answer([(asked, coming) for asked, coming in taken if not coming.done()])
+            taken = [(asked, coming) for asked, coming in self._waiting if not coming.done()]
+            self._waiting.clear()
+            if taken:  # else whoever asked has gone
+                await self._answer(taken)
 
     async def _answer(self, taken: Sequence[tuple[A, "asyncio.Future[G]"]]) -> None:
         try:

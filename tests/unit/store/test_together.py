@@ -85,6 +85,16 @@ async def test_whoever_has_gone_is_not_asked_for() -> None:
     assert work.calls == [[1], [3]]
 
 
+async def test_where_all_have_gone_nothing_is_asked() -> None:
+    work = Work()
+    first, gone = await asked(Together(work), 1, 2)
+    gone.cancel()
+    work.gate.set()
+    assert await first == 2
+    await asyncio.sleep(0)
+    assert work.calls == [[1]]
+
+
 async def test_lookups_are_read_as_one_and_each_gets_its_own() -> None:
     calls: list[set[str]] = []
 
