@@ -48,20 +48,25 @@ _RATIO: Final = 1.25
 
 @dataclass
 class Seen:
-    """What was read off the processes while a load ran.  memory: MiB, look by look.  behind: messages, over all."""
+    """What was read off the processes while a load ran, look by look.
+
+    memory: of Tallyman's own, MiB.  store_memory: of ClickHouse, MiB.  behind: messages, over all.
+    """
 
     memory: dict[str, list[float]] = field(default_factory=dict)
+    store_memory: list[float] = field(default_factory=list)
     behind: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """seconds: wall.  cpu: seconds, by process.  messages: sent."""
+    """seconds: wall.  cpu: seconds, by process.  messages: sent.  statements: of the store, by kind."""
 
     tags: int
     seconds: float
     cpu: dict[str, float]
     messages: float
+    statements: dict[str, int]
     seen: Seen
 
     @property
@@ -126,7 +131,7 @@ class Estate:
         return await ensure_connection(self._topic, url, wanted, _PARTITIONS)
 
     async def _loaded(self, saved: Sequence[Saved], tags: int) -> Cost:
-        cpu, sent, begun = self._cpu(), await self._sent(), time.monotonic()
+        cpu, sent, stated, begun = self._cpu(), await self._sent(), await self._statements(), time.monotonic()
         seen = Seen()
         looking = asyncio.create_task(self._keep_looking(seen))
         try:
@@ -138,7 +143,8 @@ class Estate:
             looking.cancel()
         seconds = time.monotonic() - begun
         used = {name: after - cpu[name] for name, after in self._cpu().items()}
-        return Cost(tags, seconds, used, await self._sent() - sent, seen)
+        statements = {kind: count - stated[kind] for kind, count in (await self._statements()).items()}
+        return Cost(tags, seconds, used, await self._sent() - sent, statements, seen)
 
     async def _ended(self, saved: Sequence[Saved], scans: Sequence[int]) -> None:
         """Return when all have ended well."""
@@ -160,7 +166,12 @@ class Estate:
         services = self._workers.services.running
         pids = {stage: services[f"{stage}-0"].pid for stage in STAGES}
         assert self._workers.broker.pid is not None
-        return {name: cpu_of(psutil.Process(pid)) for name, pid in {**pids, "broker": self._workers.broker.pid}.items()}
+        pids |= {"broker": self._workers.broker.pid, "store": self._workers.store.pid}
+        return {name: cpu_of(psutil.Process(pid)) for name, pid in pids.items()}
+
+    async def _statements(self) -> dict[str, int]:
+        query = "SELECT event, value FROM system.events WHERE event IN ('SelectQuery', 'InsertQuery')"
+        return {row["event"]: row["value"] for row in await self._store.query(query)}
 
     async def _keep_looking(self, seen: Seen) -> None:
         while True:
@@ -170,6 +181,7 @@ class Estate:
                 numbers = await self._numbers(stage)
                 seen.memory.setdefault(stage, []).append(numbers["process_resident_memory_bytes"] / _MIB)
                 behind += numbers["tallyman_stage_lag"]
+            seen.store_memory.append(psutil.Process(self._workers.store.pid).memory_info().rss / _MIB)
             seen.behind.append(behind)
             if len(seen.behind) % _LOOKS_A_LINE == 0:
                 _show(seen)
@@ -212,7 +224,8 @@ def _told(cost: Cost) -> str:
     cpu = ", ".join(f"{name} {seconds / cost.tags * 1e6:.0f}" for name, seconds in cost.cpu.items())
     return (
         f"{cost.tags} tags in {cost.seconds:.0f} s, {cost.seconds / cost.tags * 1e6:.0f} µs a tag; "
-        f"CPU µs a tag: {cpu}; messages {cost.messages:.0f}; most memory, MiB: {peaks or 'not seen'}; "
+        f"CPU µs a tag: {cpu}; messages {cost.messages:.0f}; statements {cost.statements}; "
+        f"most memory, MiB: {peaks or 'not seen'}, store {max(cost.seen.store_memory, default=0):.0f}; "
         f"most behind: {max(cost.seen.behind, default=0):.0f} messages"
     )
 

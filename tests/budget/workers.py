@@ -33,6 +33,7 @@ class Workers:
     settings: Settings
     services: Services
     broker: EmbeddedBroker
+    store: ClickHouseServer
 
     async def begin(self, each: int) -> None:
         """Start so many processes of each stage that asks, and one sink."""
@@ -87,7 +88,7 @@ async def running_workers(
         await ensure_topics(settings, STAGES)
         await _migrate(settings)
         services = Services({**environment_of(settings), **HASTY}, logs, beside or {})
-        workers = Workers(settings, services, broker)
+        workers = Workers(settings, services, broker, store)
         try:
             await workers.begin(each)
             yield workers

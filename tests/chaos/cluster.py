@@ -40,6 +40,10 @@ class ClickHouseServer:
     def at(self) -> ClickHouse:
         return ClickHouse(f"http://127.0.0.1:{self._port}")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def kill(self) -> int:
         """Kill it, start it again, and return once it answers; the process that was killed."""
         dead = self._process

@@ -46,6 +46,19 @@ async def test_what_comes_while_one_is_under_way_goes_as_one() -> None:
     assert work.calls == [[1], [2, 3]]
 
 
+async def test_after_one_that_some_waited_for_the_next_rests_and_more_go_with_it() -> None:
+    work = Work()
+    together = Together(work)
+    tasks = await asked(together, 1, 2)
+    await asyncio.sleep(0.1)  # what the first takes: the next rests for four times as long
+    work.gate.set()
+    await asyncio.sleep(0.05)
+    tasks += await asked(together, 3)
+    assert work.calls == [[1]]
+    assert await asyncio.gather(*tasks) == [2, 4, 6]
+    assert work.calls == [[1], [2, 3]]
+
+
 async def test_where_nothing_is_under_way_nobody_waits() -> None:
     work = Work()
     work.gate.set()
