@@ -89,6 +89,7 @@ async def run(registries: int, repositories: int, tags: int) -> None:
                 small = await estate.measured("small", _SMALL_REGISTRIES, repositories, tags)
                 large = await estate.measured("whole", registries, repositories, tags)
                 await _report(store, small, large)
+                _report_topics(path / "broker", workers.settings.topic_prefix)
             finally:
                 await store.close()
 
@@ -250,6 +251,18 @@ async def _report(store: Store, small: Sequence[Cost], large: Sequence[Cost]) ->
         )
         if row["rows"]:
             print(f"  {table}: {row['rows']}, {row['bytes']}, {row['bytes'] / row['rows']:.0f}")
+
+
+def _report_topics(broker: Path, prefix: str) -> None:
+    """Say what each topic's segments take.  broker: the folder of the broker."""
+    sizes: dict[str, int] = {}
+    for segment in broker.glob(f"kafka/logs/{prefix}*/*.log"):
+        topic = segment.parent.name.removeprefix(prefix).rpartition("-")[0]
+        sizes[topic] = sizes.get(topic, 0) + segment.stat().st_size
+    print("The broker, by topic: bytes in segments")
+    for topic, size in sorted(sizes.items()):
+        if size:
+            print(f"  {topic}: {size}")
 
 
 def main(

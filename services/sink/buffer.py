@@ -20,16 +20,18 @@ R = TypeVar("R", bound=Placed)
 _BATCHES_HELD: Final = 2
 """Batches held in memory before the partition is paused; it is resumed at half of that."""
 
-_DELAYS_UNDER_BACKLOG: Final = 5
-"""A batch costs the store much the same whatever its size: while more comes than is worked, fewer and larger ones."""
+_RESTS: Final = 4
+"""Rest after a batch, in times of what it took: it costs broker and store much the same whatever its size."""
+
+_MOST_DELAYS: Final = 10
+"""How long that rest may be, in delays."""
 
 
 class Buffer(Generic[R]):
     """Holds records, in order and each once, until what they led to is committed.
 
-    batch_weight: rows that make a batch full.  delay_seconds: the longest a record waits for a batch to fill, where
-    there is no backlog: where nothing came in while the batch before was worked. Else a batch also waits for as long
-    as more comes in, up to five times the delay.
+    batch_weight: rows that make a batch full.  delay_seconds: how long a record waits for a batch to fill. It waits
+    longer where the batch before took long: the busier the machine, the fewer batches, and the larger.
     """
 
     def __init__(self, batch_weight: int, delay_seconds: float) -> None:
@@ -38,7 +40,7 @@ class Buffer(Generic[R]):
         self._held: deque[tuple[R, float]] = deque()
         self._weight = 0
         self._next = 0
-        self._is_behind = False
+        self._rests_until = 0.0
 
     def offer(self, records: Iterable[R], now: float) -> None:
         """Take records as they were fetched; what came before, or was committed, is passed over."""
@@ -53,7 +55,11 @@ class Buffer(Generic[R]):
         self._next = max(self._next, offset)
         while self._held and self._held[0][0].offset < offset:
             self._weight -= self._held.popleft()[0].weight
-        self._is_behind = bool(self._held)
+
+    def worked(self, next_offset: int, seconds: float, now: float) -> None:
+        """Forget the batch below `next_offset`, which took so long: it is committed."""
+        self.drop_before(next_offset)
+        self._rests_until = now + min(_RESTS * seconds, _MOST_DELAYS * self._delay_seconds)
 
     def batch(self, now: float) -> list[R]:
         """Return the records to work now, still held; none when they may wait for more."""
@@ -69,14 +75,11 @@ class Buffer(Generic[R]):
         return batch
 
     def seconds_to_wait(self, now: float) -> float:
-        """Return how long the oldest record may still wait; 0 when a batch is due."""
+        """Return how long until a batch is due; 0 when one is."""
         if not self._held or self._weight >= self._batch_weight:
             return 0.0
-        (_, first), (_, last) = self._held[0], self._held[-1]
-        due = first + self._delay_seconds
-        if self._is_behind:
-            due = min(first + _DELAYS_UNDER_BACKLOG * self._delay_seconds, last + self._delay_seconds)
-        return max(0.0, due - now)
+        _, since = self._held[0]
+        return max(0.0, max(since + self._delay_seconds, self._rests_until) - now)
 
     @property
     def count(self) -> int:

@@ -180,10 +180,11 @@ class Partition(Generic[M]):
             sent += self._given_up(item, why)
         await publisher.publish(sent, batch[-1].offset + 1)
         BATCH_MESSAGES.labels(topic).observe(len(batch))
-        BATCH_SECONDS.labels(topic).observe(self._clocks.monotonic() - begun)
+        now = self._clocks.monotonic()
+        BATCH_SECONDS.labels(topic).observe(now - begun)
         if given_up := len(bad) + len(convicts):
             DEAD_LETTERS.labels(STAGE).inc(given_up)
-        self.buffer.drop_before(batch[-1].offset + 1)
+        self.buffer.worked(batch[-1].offset + 1, now - begun, now)
 
     def _suspect(self, batch: Sequence[Fetched[M]], error: Exception) -> None:
         """Find the message that fails by working the batch singly; set it aside when found."""

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         0.2,
         gt=0,
         le=5,
-        description="The longest a row waits for its batch; five times that under a backlog, while more comes.",
+        description="How long a row waits for its batch, and up to ten times that where the batch before took long.",
     )
     events_mode: Literal["binary", "structured"] = Field(
         "binary",

@@ -39,31 +39,33 @@ def test_a_full_batch_does_not_wait() -> None:
     assert offsets(kept.batch(0.0)) == [0, 1, 2]
 
 
-def test_under_a_backlog_a_batch_waits_for_as_long_as_more_comes_in_up_to_five_delays() -> None:
+def test_after_a_batch_the_next_rests_four_times_as_long_as_it_took_up_to_ten_delays() -> None:
     kept = buffer()
     kept.offer(records(0), now=0.0)
-    kept.offer(records(1), now=0.3)  # while 0 is worked
-    kept.drop_before(1)
-    assert round(kept.seconds_to_wait(0.3), 6) == 0.2
-    for number in range(2, 8):
-        kept.offer(records(number), now=number / 10 + 0.2)
-    assert offsets(kept.batch(1.0)) == []
-    assert round(kept.seconds_to_wait(1.0), 6) == 0.1  # nothing since 0.9
-    kept.offer(records(8), now=1.1)
-    assert round(kept.seconds_to_wait(1.1), 6) == 0.2
-    kept.offer(records(9), now=1.25)
-    assert round(kept.seconds_to_wait(1.25), 6) == 0.05  # 1 has waited since 0.3
-    assert offsets(kept.batch(1.3)) == list(range(1, 10))
+    kept.worked(1, seconds=0.1, now=1.0)
+    kept.offer(records(1), now=1.1)
+    assert round(kept.seconds_to_wait(1.1), 6) == 0.3
+    assert offsets(kept.batch(1.39)) == []
+    assert offsets(kept.batch(1.41)) == [1]
+    kept.worked(2, seconds=3.0, now=5.0)
+    kept.offer(records(2), now=5.0)
+    assert round(kept.seconds_to_wait(5.0), 6) == 2.0
 
 
-def test_a_backlog_that_is_worked_off_is_over() -> None:
+def test_after_a_short_batch_the_delay_is_as_it_was() -> None:
     kept = buffer()
-    kept.offer(records(0, 1), now=0.0)
-    kept.drop_before(1)
-    kept.drop_before(2)
-    kept.offer(records(2), now=1.0)
-    kept.offer(records(3), now=1.15)
-    assert offsets(kept.batch(1.2)) == [2, 3]
+    kept.offer(records(0), now=0.0)
+    kept.worked(1, seconds=0.01, now=1.0)
+    kept.offer(records(1), now=1.0)
+    assert round(kept.seconds_to_wait(1.0), 6) == 0.2
+
+
+def test_a_full_batch_does_not_rest() -> None:
+    kept = buffer(weight=3)
+    kept.offer(records(0), now=0.0)
+    kept.worked(1, seconds=9.0, now=1.0)
+    kept.offer(records(1, 2, 3), now=1.0)
+    assert offsets(kept.batch(1.0)) == [1, 2, 3]
 
 
 def test_a_batch_is_cut_by_weight_and_one_record_is_always_enough() -> None:
