@@ -1,7 +1,7 @@
 """Takes part in the division of the registries' budgets: beats on `budget.claimed`, and reads all beats there.
 
-Until a registry is to be asked, nothing is done. Where Kafka is away nothing is granted once the last beat is too old:
-no claim, no request.
+Until a registry is to be asked, nothing is told or read. Where Kafka is away nothing is granted once the last beat is
+too old: no claim, no request.
 """
 
 import asyncio
@@ -61,7 +61,6 @@ async def sharing(settings: Settings, service: str) -> AsyncIterator[Member]:
 
 
 async def _take_part(settings: Settings, member: Member) -> None:
-    await member.needed.wait()
     while True:
         try:
             await _with_clients(settings, member)
@@ -84,10 +83,10 @@ async def _with_clients(settings: Settings, member: Member) -> None:
         producer = AIOKafkaProducer(**client_options(settings))
         stack.push_async_callback(close_client, "budget", producer)
         await start_client(producer)
+        await member.needed.wait()
         log = _BeatLog(consumer, producer, topic)
-        await log.open()
         member.begin_anew()
-        await log.read_to_end(member)
+        await log.read_from_beginning(member)
         member.listening.set()
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -124,19 +123,16 @@ class _BeatLog:
         self._producer = producer
         self._source = TopicPartition(topic, 0)
 
-    async def open(self) -> None:
-        """Begin at the log's beginning."""
-        self._consumer.assign([self._source])
-        await self._consumer.seek_to_beginning(self._source)
-
     async def send(self, record: Record) -> None:
         """Send a record and return when it is in the log. Raises KafkaError."""
         key, value, headers = _written(record)
         await self._producer.send_and_wait(self._source.topic, value, key, partition=0, headers=headers)
 
-    async def read_to_end(self, member: Member) -> None:
+    async def read_from_beginning(self, member: Member) -> None:
         """Let the member read what is in the log by now."""
-        end = (await self._consumer.end_offsets([self._source]))[self._source]
+        end = (await self._consumer.end_offsets([self._source]))[self._source]  # first: a fetch would hold it up
+        self._consumer.assign([self._source])
+        await self._consumer.seek_to_beginning(self._source)
         while await self._consumer.position(self._source) < end:
             await self._read(member)
 

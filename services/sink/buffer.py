@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 
@@ -24,42 +25,55 @@ _RESTS: Final = 4
 """Rest after a batch, in times of what it took: it costs broker and store much the same whatever its size."""
 
 _MOST_DELAYS: Final = 10
-"""How long that rest may be, in delays."""
+"""The longest rest, in delays."""
+
+
+@dataclass
+class Flow:
+    """All that comes in on one topic, whichever the partition.  last: when something did, seconds."""
+
+    last: float = 0.0
 
 
 class Buffer(Generic[R]):
     """Holds records, in order and each once, until what they led to is committed.
 
-    batch_weight: rows that make a batch full.  delay_seconds: how long a record waits for a batch to fill. It waits
-    longer where the batch before took long: the busier the machine, the fewer batches, and the larger.
+    batch_weight: rows that make a batch full.  delay_seconds: the shortest rest between two batches, so that the second
+    can fill. After one that took long the rest is longer, as long as more comes in: the busier all is, the fewer
+    batches, and the larger. What comes when nothing is going on does not wait.
     """
 
-    def __init__(self, batch_weight: int, delay_seconds: float) -> None:
+    def __init__(self, batch_weight: int, delay_seconds: float, flow: Flow) -> None:
         self._batch_weight = batch_weight
         self._delay_seconds = delay_seconds
-        self._held: deque[tuple[R, float]] = deque()
+        self._flow = flow
+        self._held: deque[R] = deque()
         self._weight = 0
         self._next = 0
         self._rests_until = 0.0
+        self._silence = delay_seconds  # after which no more is expected
 
     def offer(self, records: Iterable[R], now: float) -> None:
         """Take records as they were fetched; what came before, or was committed, is passed over."""
         for record in records:
             if record.offset >= self._next:
-                self._held.append((record, now))
+                self._held.append(record)
                 self._weight += record.weight
                 self._next = record.offset + 1
+                self._flow.last = now
 
     def drop_before(self, offset: int) -> None:
         """Forget the records below `offset`: they are committed."""
         self._next = max(self._next, offset)
-        while self._held and self._held[0][0].offset < offset:
-            self._weight -= self._held.popleft()[0].weight
+        while self._held and self._held[0].offset < offset:
+            self._weight -= self._held.popleft().weight
 
     def worked(self, next_offset: int, seconds: float, now: float) -> None:
         """Forget the batch below `next_offset`, which took so long: it is committed."""
         self.drop_before(next_offset)
-        self._rests_until = now + min(_RESTS * seconds, _MOST_DELAYS * self._delay_seconds)
+        longest = _MOST_DELAYS * self._delay_seconds
+        self._silence = min(max(self._delay_seconds, seconds), longest)
+        self._rests_until = now + min(max(self._delay_seconds, _RESTS * seconds), longest)
 
     def batch(self, now: float) -> list[R]:
         """Return the records to work now, still held; none when they may wait for more."""
@@ -67,7 +81,7 @@ class Buffer(Generic[R]):
             return []
         batch: list[R] = []
         weight = 0
-        for record, _ in self._held:
+        for record in self._held:
             if batch and weight + record.weight > self._batch_weight:
                 break
             batch.append(record)
@@ -78,8 +92,7 @@ class Buffer(Generic[R]):
         """Return how long until a batch is due; 0 when one is."""
         if not self._held or self._weight >= self._batch_weight:
             return 0.0
-        _, since = self._held[0]
-        return max(0.0, max(since + self._delay_seconds, self._rests_until) - now)
+        return max(0.0, min(self._rests_until, self._flow.last + self._silence) - now)
 
     @property
     def count(self) -> int:

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
-from services.sink.buffer import Buffer
+from services.sink.buffer import Buffer, Flow
 from services.sink.ports import Clocks, Outgoing, Received, Work
 from services.sink.publisher import Publisher
 from services.sink.sending import outgoing
@@ -78,6 +78,7 @@ class Partition(Generic[M]):
         committed: Callable[[TopicPartition], Awaitable[int | None]],
         settings: Settings,
         clocks: Clocks,
+        flow: Flow,
     ) -> None:
         self._source: Final = source
         self._topic: Final = topic
@@ -89,7 +90,7 @@ class Partition(Generic[M]):
         self._singly_until = -1
         self._arrived = asyncio.Event()
         self._stopping = False
-        self.buffer: Final[Buffer[Fetched[M]]] = Buffer(settings.sink_rows, settings.sink_delay_seconds)
+        self.buffer: Final[Buffer[Fetched[M]]] = Buffer(settings.sink_rows, settings.sink_delay_seconds, flow)
 
     def offer(self, records: Iterable[ConsumerRecord]) -> None:
         """Take what was fetched."""

@@ -1,6 +1,7 @@
 """The sink's loop: partitions come and go, each is worked by its own `Partition`; polling never stops."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ProducerFenced
 
+from services.sink.buffer import Flow
 from services.sink.decide import Fuse
 from services.sink.forgetting import Forgetting
 from services.sink.listings import Listings
@@ -64,6 +66,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             rebalance_timeout_ms=int(settings.drain_seconds * 1000) + 2 * _SESSION_MS,
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         )
+        self._flows: Final[defaultdict[str, Flow]] = defaultdict(Flow)
         self._partitions: Final[dict[TopicPartition, Partition[Any]]] = {}
         self._lag: Final = Lag(STAGE, self._consumer, self._held)
         self._lag_told_at = 0.0
@@ -106,7 +109,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             self._tasks[source] = asyncio.create_task(partition.run(), name=f"sink {source.topic} {source.partition}")
 
     def _partition(self, source: TopicPartition) -> Partition[Any]:
-        place = (self._consumer.committed, self._settings, self._clocks)
+        place = (self._consumer.committed, self._settings, self._clocks, self._flows[source.topic])
         if source.topic == topic_name(self._settings, IMAGES_OBSERVED):
             forgetting = Forgetting(source.partition, self._settings.partitions, self._store)
             listings = Listings(self._store, self._registries, self._fuse, self._sending, self._clocks, forgetting)

@@ -21,12 +21,14 @@ _CATCH_UP_MS: Final = 50
 class RecordReader:
     """Reads one topic; made by `reading`.
 
+    end: the offset past the last record that was settled (committed or aborted) when reading began.
     position: every committed record before this offset was taken. It counts transaction markers, too.
     """
 
-    def __init__(self, consumer: Any, partition: TopicPartition) -> None:
+    def __init__(self, consumer: Any, partition: TopicPartition, end: int) -> None:
         self._consumer: Final = consumer
         self._partition: Final = partition
+        self._end: Final = end
         self.position = 0
 
     async def take(self, timeout_ms: int) -> tuple[Recorded | Noted, ...]:
@@ -40,8 +42,8 @@ class RecordReader:
         return tuple(recorded for recorded in read if recorded is not None)
 
     async def read_to_end(self) -> ConnectionsSnapshot:
-        """Return the connections as of now."""
-        return await self.read_to(await self._end())
+        """Return the connections as of when reading began."""
+        return await self.read_to(self._end)
 
     async def read_to(self, end: int) -> ConnectionsSnapshot:
         """Return what the records from here to before the offset `end` say, once they are committed."""
@@ -49,11 +51,6 @@ class RecordReader:
         while self.position < end:
             snapshot = snapshot.after(await self.take(_CATCH_UP_MS))
         return snapshot
-
-    async def _end(self) -> int:
-        """The offset past the last record that is settled: committed or aborted."""
-        ends = await self._consumer.end_offsets([self._partition])
-        return int(ends[self._partition])
 
 
 @asynccontextmanager
@@ -69,9 +66,10 @@ async def reading(topic: ConnectionsTopic) -> AsyncIterator[RecordReader]:
     )
     try:
         await consumer.start()
+        ends = await consumer.end_offsets([partition])  # first: a fetch that waits for more would hold it up
         consumer.assign([partition])
         await consumer.seek_to_beginning(partition)
-        yield RecordReader(consumer, partition)
+        yield RecordReader(consumer, partition, int(ends[partition]))
     finally:
         await consumer.stop()
 

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
         0.2,
         gt=0,
         le=5,
-        description="How long a row waits for its batch, and up to ten times that where the batch before took long.",
+        description="Shortest time between two batches of a partition; up to ten times that under a backlog.",
     )
     events_mode: Literal["binary", "structured"] = Field(
         "binary",

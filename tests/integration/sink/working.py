@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from services.sink.buffer import Flow
 from services.sink.decide import Fuse
 from services.sink.decision import RegistryFacts
 from services.sink.listings import Listings
@@ -239,7 +240,7 @@ async def outside_the_group(
     await consumer.start()
     consumer.assign([source])
     await consumer.seek_to_beginning()
-    owned = Partition(source, topic, work, consumer.committed, settings, CLOCKS)
+    owned = Partition(source, topic, work, consumer.committed, settings, CLOCKS, Flow())
     owned.offer((await consumer.getmany(timeout_ms=5000))[source])
     working = asyncio.create_task(owned.run())
     try:

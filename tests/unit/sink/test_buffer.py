@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.sink.buffer import Buffer
+from services.sink.buffer import Buffer, Flow
 
 
 @dataclass(frozen=True)
@@ -19,53 +19,58 @@ def offsets(batch: list[Weighed]) -> list[int]:
     return [record.offset for record in batch]
 
 
-def buffer(weight: int = 10, delay: float = 0.2) -> Buffer[Weighed]:
-    return Buffer(weight, delay)
+def buffer(weight: int = 10, delay: float = 0.2, flow: Flow | None = None) -> Buffer[Weighed]:
+    return Buffer(weight, delay, flow or Flow())
 
 
-def test_a_record_waits_no_longer_than_the_delay() -> None:
+def test_what_comes_when_nothing_is_going_on_does_not_wait() -> None:
     kept = buffer()
     kept.offer(records(0), now=5.0)
+    assert offsets(kept.batch(5.0)) == [0]
+    kept.worked(1, seconds=0.01, now=5.0)
+    kept.offer(records(1), now=5.3)
+    assert offsets(kept.batch(5.3)) == [1]
+
+
+def test_what_comes_soon_after_a_batch_waits_no_longer_than_the_delay() -> None:
+    kept = buffer()
+    kept.worked(0, seconds=0.01, now=5.0)
+    kept.offer(records(0), now=5.1)
     assert offsets(kept.batch(5.1)) == []
     assert round(kept.seconds_to_wait(5.1), 6) == 0.1
     kept.offer(records(1), now=5.15)
-    assert offsets(kept.batch(5.2)) == [0, 1]
+    assert offsets(kept.batch(5.21)) == [0, 1]
 
 
 def test_a_full_batch_does_not_wait() -> None:
     kept = buffer(weight=3)
+    kept.worked(0, seconds=9.0, now=0.0)
     kept.offer(records(0, 1, 2, 3), now=0.0)
     assert kept.seconds_to_wait(0.0) == 0.0
     assert offsets(kept.batch(0.0)) == [0, 1, 2]
 
 
-def test_after_a_batch_the_next_rests_four_times_as_long_as_it_took_up_to_ten_delays() -> None:
-    kept = buffer()
-    kept.offer(records(0), now=0.0)
-    kept.worked(1, seconds=0.1, now=1.0)
+def test_after_a_batch_the_next_rests_four_times_as_long_as_it_took_while_more_comes_up_to_ten_delays() -> None:
+    flow = Flow()
+    kept, other = buffer(flow=flow), buffer(flow=flow)
+    kept.worked(0, seconds=0.1, now=1.0)
     kept.offer(records(1), now=1.1)
-    assert round(kept.seconds_to_wait(1.1), 6) == 0.3
+    other.offer(records(1), now=1.3)
     assert offsets(kept.batch(1.39)) == []
     assert offsets(kept.batch(1.41)) == [1]
     kept.worked(2, seconds=3.0, now=5.0)
     kept.offer(records(2), now=5.0)
-    assert round(kept.seconds_to_wait(5.0), 6) == 2.0
+    other.offer(records(2), now=6.9)
+    assert round(kept.seconds_to_wait(6.9), 6) == 0.1
 
 
-def test_after_a_short_batch_the_delay_is_as_it_was() -> None:
+def test_the_rest_is_over_when_nothing_comes_any_more() -> None:
     kept = buffer()
-    kept.offer(records(0), now=0.0)
-    kept.worked(1, seconds=0.01, now=1.0)
-    kept.offer(records(1), now=1.0)
-    assert round(kept.seconds_to_wait(1.0), 6) == 0.2
-
-
-def test_a_full_batch_does_not_rest() -> None:
-    kept = buffer(weight=3)
-    kept.offer(records(0), now=0.0)
-    kept.worked(1, seconds=9.0, now=1.0)
-    kept.offer(records(1, 2, 3), now=1.0)
-    assert offsets(kept.batch(1.0)) == [1, 2, 3]
+    kept.worked(0, seconds=0.4, now=1.0)
+    kept.offer(records(0), now=1.0)
+    kept.offer(records(1), now=1.5)
+    assert round(kept.seconds_to_wait(1.5), 6) == 0.4  # as long as the batch took
+    assert offsets(kept.batch(1.91)) == [0, 1]
 
 
 def test_a_batch_is_cut_by_weight_and_one_record_is_always_enough() -> None:
