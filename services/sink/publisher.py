@@ -19,7 +19,7 @@ from shared.messages.topics import TopicName
 from shared.observability.metrics import EVENTS, SENT
 from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
-from shared.pipeline.topics import BATCH_BYTES, MAX_MESSAGE_BYTES, group_name, topic_name, transaction_name
+from shared.pipeline.topics import BATCH_BYTES, CODEC, MAX_MESSAGE_BYTES, group_name, topic_name, transaction_name
 from shared.settings import Settings
 
 _TRANSACTION_TIMEOUT_MS: Final = 60_000
@@ -40,6 +40,7 @@ class Publisher:
             "transaction_timeout_ms": _TRANSACTION_TIMEOUT_MS,
             "max_request_size": MAX_MESSAGE_BYTES,
             "max_batch_size": BATCH_BYTES,
+            "compression_type": CODEC,
             "linger_ms": 0,
         }
         self._producer: AIOKafkaProducer | None = None

@@ -18,7 +18,7 @@ from shared.pipeline.closing import close_client
 from shared.pipeline.dead_letters import dead_letter_of
 from shared.pipeline.kafka import client_options
 from shared.pipeline.partitioning import key_of, partition_of
-from shared.pipeline.topics import BATCH_BYTES, LARGEST_OUTPUT_BYTES, MAX_MESSAGE_BYTES, topic_name
+from shared.pipeline.topics import BATCH_BYTES, CODEC, LARGEST_OUTPUT_BYTES, MAX_MESSAGE_BYTES, topic_name
 from shared.settings import Settings
 
 REASON_TOO_LARGE: Final = "output_too_large"
@@ -50,6 +50,7 @@ class Outputs:
             acks="all",
             max_request_size=MAX_MESSAGE_BYTES,
             max_batch_size=BATCH_BYTES,
+            compression_type=CODEC,
             **client_options(settings),
         )
 
