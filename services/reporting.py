@@ -15,6 +15,7 @@ from shared.messages.codec import decode, encode
 from shared.messages.service_reported import ServiceReported
 from shared.messages.topics import SERVICE_REPORTED
 from shared.observability.logs import log_of
+from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
@@ -45,8 +46,7 @@ async def reporting(settings: Settings, service: str, keys: Callable[[], tuple[s
         with suppress(asyncio.CancelledError):
             await beating
         await _send(producer, topic, first.model_copy(update={"stopped": True}))
-        with suppress(KafkaError):
-            await producer.stop()
+        await close_client(service, producer)
 
 
 async def running_services(settings: Settings) -> tuple[ServiceReported, ...]:
@@ -55,16 +55,16 @@ async def running_services(settings: Settings) -> tuple[ServiceReported, ...]:
     await consumer.start()
     try:
         source = TopicPartition(topic_name(settings, SERVICE_REPORTED), 0)
-        consumer.assign([source])
-        end = (await consumer.end_offsets([source]))[source]
+        end = (await consumer.end_offsets([source]))[source]  # all before it is assigned: a fetch would hold it up
         since = int((datetime.now(UTC).timestamp() - SILENT_SECONDS) * 1000)
         found = (await consumer.offsets_for_times({source: since}))[source]
         if found is None or found.offset >= end:
             return ()
+        consumer.assign([source])
         consumer.seek(source, found.offset)
         return await _last_words(consumer, source, end)
     finally:
-        await consumer.stop()
+        await close_client("report", consumer)
 
 
 async def _last_words(consumer: Any, source: TopicPartition, end: int) -> tuple[ServiceReported, ...]:

@@ -13,6 +13,7 @@ from shared.messages.scan_progressed import ScanProgressed
 from shared.messages.topics import SCAN_PROGRESSED
 from shared.observability.logs import log_of
 from shared.pipeline.beside import beside
+from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.topics import topic_name
 from shared.settings import Settings
@@ -40,7 +41,7 @@ async def progress_heard(
         async with beside(_follow(consumer, hear), stop):
             yield
     finally:
-        await consumer.stop()
+        await close_client("lister", consumer)
 
 
 async def _follow(consumer: Any, hear: Callable[[ScanProgressed], None]) -> None:

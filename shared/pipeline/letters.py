@@ -49,9 +49,9 @@ async def newest_letters(settings: Settings, stages: Iterable[str], most: int) -
     async with _reading(settings) as consumer:
         there = await consumer.topics()
         stage_of = {source: stage for stage in stages for source in _sources(there, settings, stage)}
-        consumer.assign(list(stage_of))
-        ends = await consumer.end_offsets(list(stage_of))
+        ends = await consumer.end_offsets(list(stage_of))  # before they are assigned: a fetch would hold it up
         starts = await consumer.beginning_offsets(list(stage_of))
+        consumer.assign(list(stage_of))
         for source in stage_of:
             consumer.seek(source, max(starts[source], ends[source] - most))
         found = [
@@ -69,11 +69,11 @@ async def letter_at(settings: Settings, stage: str, partition: int, offset: int)
         source = TopicPartition(topic_name(settings, dead_letter(stage)), partition)
         if source not in _sources(await consumer.topics(), settings, stage):
             return None
-        consumer.assign([source])
         end = (await consumer.end_offsets([source]))[source]
         start = (await consumer.beginning_offsets([source]))[source]
         if not start <= offset < end:
             return None
+        consumer.assign([source])
         consumer.seek(source, offset)
         async for record in up_to(consumer, {source: end}):
             return _letter(stage, record) if record.offset == offset else None

@@ -74,8 +74,8 @@ async def _records(
         async with committed_reader(settings) as consumer:
             name = topic_name(settings, topic)
             sources = [TopicPartition(name, number) for number in range(settings.partitions)]
+            ends = await consumer.end_offsets(sources)  # before they are assigned: a fetch would hold it up
             consumer.assign(sources)
-            ends = await consumer.end_offsets(sources)
             if not from_beginning:
                 for source, end in ends.items():
                     consumer.seek(source, end)

@@ -1,6 +1,7 @@
 """The sink's producer on a real broker: a transaction that fails says why, and commits nothing."""
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -69,7 +70,7 @@ async def test_a_publisher_that_learns_before_its_offset_that_it_is_fenced_says_
 async def test_a_record_that_the_broker_refuses_keeps_all_the_others_and_the_offset_from_being_committed(
     settings: Settings, source: TopicPartition
 ) -> None:
-    too_large = Outgoing(IMAGE_EVENTS, 1, b"key", b"x" * (MAX_MESSAGE_BYTES - 50))
+    too_large = Outgoing(IMAGE_EVENTS, 1, b"key", random.randbytes(MAX_MESSAGE_BYTES - 50))  # cannot be packed
     async with Publisher(settings, "sink", source) as publisher:
         with pytest.raises(KafkaError):
             await publisher.publish([_EVENT, too_large, _REPORT], 7)
