@@ -1,4 +1,6 @@
-"""Command line tools as subjects, where they are installed: one process a manifest, as scripts run them."""
+"""Command line tools as subjects, where they are installed: what a script has to run to learn the digest and the
+architecture of a tag's image.
+"""
 
 import json
 import resource
@@ -17,12 +19,16 @@ from benchmarks.distribution import Distribution
 from benchmarks.subject import Cost, cpu_of
 
 TOOLS: Final = {
-    "skopeo": ("inspect", "--raw", "--tls-verify=false", "docker://{host}/{repository}:{tag}"),
-    "crane": ("manifest", "--insecure", "{host}/{repository}:{tag}"),
+    "skopeo": (("inspect", "--no-tags", "--tls-verify=false", "docker://{host}/{repository}:{tag}"),),
+    "crane": (
+        ("digest", "--insecure", "{host}/{repository}:{tag}"),
+        ("config", "--insecure", "{host}/{repository}:{tag}"),
+    ),
 }
-"""How each is asked for one manifest, and nothing else."""
+"""What each is asked of one tag, and nothing else: of an index they tell one image."""
 
-_PROCESSES: Final = 8
+_READABLE: Final = 0.8
+"""The share of tags that must be read: artifacts have no architecture, and the longest names some refuse."""
 
 
 def installed_tools() -> list[str]:
@@ -30,19 +36,24 @@ def installed_tools() -> list[str]:
     return [tool for tool in TOOLS if shutil.which(tool)]
 
 
-def read_with(tool: str, registry: Distribution, sample: int) -> Cost:
-    """Return what it costs a tool to read the manifests of `sample` tags, eight processes at a time."""
+def read_with(tool: str, registry: Distribution, sample: int, at_once: int) -> Cost:
+    """Return what it costs a tool to read `sample` tags, so many at a time."""
     host = registry.url.removeprefix("http://")
-    commands = [
-        [tool, *(part.format(host=host, repository=repository, tag=tag) for part in TOOLS[tool])]
+    wanted = [
+        [
+            [tool, *(part.format(host=host, repository=repository, tag=tag) for part in command)]
+            for command in TOOLS[tool]
+        ]
         for repository, tag in islice(_tags(registry.url), sample)
     ]
     registry.requests()
     process = psutil.Process(registry.pid)
     registry_before, before, begun = cpu_of(process), _children_cpu(), time.perf_counter()
-    with ThreadPoolExecutor(_PROCESSES) as pool:
-        read = sum(pool.map(_reads, commands))
+    with ThreadPoolExecutor(at_once) as pool:
+        read = sum(pool.map(_reads, wanted))
     seconds = time.perf_counter() - begun
+    if read < _READABLE * sample:
+        raise SystemExit(f"{tool} could read {read} of {sample} tags only: its time says nothing.")
     return Cost(
         seconds=seconds,
         cpu=_children_cpu() - before,
@@ -54,9 +65,9 @@ def read_with(tool: str, registry: Distribution, sample: int) -> Cost:
     )
 
 
-def _reads(command: list[str]) -> bool:
-    """Run it; return whether it could read that manifest. (Some refuse the longest names there may be.)"""
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+def _reads(commands: list[list[str]]) -> bool:
+    """Run them; return whether all could read that tag."""
+    return all(subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in commands)
 
 
 def _tags(url: str) -> Iterator[tuple[str, str]]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.distribution import KINDS
-from benchmarks.rounds import BARE, FIRST, PEER, SECOND, Rounds
+from benchmarks.rounds import BARE, FIRST, PEER, SECOND, Rounds, script
 from benchmarks.subject import Cost
 
 README: Final = Path(__file__).with_name("README.md")
 _BEGIN: Final = "<!-- measured: written by `make bench ARGS=--write` -->"
 _END: Final = "<!-- end of measured -->"
+_TIMES_FASTER: Final = {"crane": 15, "skopeo": 8}
 _MIB: Final = 1024 * 1024
 
 
@@ -67,18 +68,24 @@ def _goals(large: Rounds, small: Rounds) -> Iterator[str]:
             ("first load: wall time, the Go program = 1", 2.0, large.ratio(FIRST, PEER), ".2f"),
             ("unchanged load: wall time, the Go program's one load = 1", 0.6, large.ratio(SECOND, PEER), ".2f"),
         ]
+    against_tools = [
+        (f"first load: time a tag, {script(tool, 1)} = 1", 1 / times, large.ratio(FIRST, script(tool, 1)), ".3f")
+        for tool, times in _TIMES_FASTER.items()
+        if script(tool, 1) in large.names()
+    ]
     growth = large.of(SECOND, _peak) / small.of(SECOND, _peak) - 1
     for what, most, measured, form in (
         ("first load: requests a tag, beside one for each config", 1.05, large.of(FIRST, _requests_a_tag), ".3f"),
         ("first load: wall time, bare loop = 1", 1.3, large.ratio(FIRST, BARE), ".2f"),
         *against_go,
+        *against_tools,
         ("unchanged load: requests a tag", 1.05, large.of(SECOND, _requests_a_tag), ".3f"),
         ("unchanged load: manifest bodies", 0, large.of(SECOND, _asked("manifest 200")), ".0f"),
         ("unchanged load: configs read", 0, large.of(SECOND, _asked("config")), ".0f"),
         ("unchanged load: rows of state beside the listings'", 0, large.of(SECOND, _state_rows), ".0f"),
         ("growth of peak RSS from a tenth of the tags", 0.2, growth, ".3f"),
     ):
-        yield _line(what, f"{most:g}", f"{measured:{form}}", "yes" if measured <= most else "**no**")
+        yield _line(what, f"{most:.3g}", f"{measured:{form}}", "yes" if measured <= most else "**no**")
 
 
 def _asked(kind: str) -> Callable[[Cost], float]:

@@ -16,6 +16,9 @@ BARE: Final = "bare loop: our transport"
 PLAIN: Final = "bare loop: httpx"
 PEER: Final = f"Go, go-containerregistry's remote, {GOROUTINES} goroutines"
 
+AT_ONCE: Final = (1, 8)
+"""How many tags a script reads with a command line tool at a time."""
+
 _SAMPLE: Final = 200
 _MODULE_OF_LOADS: Final = "benchmarks.loads"
 _MODULE_OF_BARE: Final = "benchmarks.bare"
@@ -36,8 +39,15 @@ def one_round(registry: Distribution, connections: int) -> Round:
     with running(_MODULE_OF_BARE, registry, str(connections), "httpx") as plain:
         costs[PLAIN] = plain.work()
     for tool in installed_tools():
-        costs[f"{tool} {TOOLS[tool][0]}, {_SAMPLE} tags"] = read_with(tool, registry, _SAMPLE)
+        for at_once in AT_ONCE:
+            costs[script(tool, at_once)] = read_with(tool, registry, _SAMPLE, at_once)
     return costs
+
+
+def script(tool: str, at_once: int) -> str:
+    """Return what a script with a tool is called."""
+    commands = " and ".join(command[0] for command in TOOLS[tool])
+    return f"{tool} {commands}, {at_once} at a time, {_SAMPLE} tags"
 
 
 def loads(registry: Distribution, connections: int) -> Round:
