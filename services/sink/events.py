@@ -36,30 +36,6 @@ class State:
     value: bytes | None
 
 
-def events_of(decision: Decision) -> Iterator[CloudEvent]:
-    """Yield the decision's events, in the order they are told."""
-    telling = _Telling(decision)
-    images = {row.digest: row for row in decision.rows.images}
-    ranks = _tags_by_age(decision, images) if decision.snapshot else {}
-    for change in decision.changes:
-        if change.tag is not None:
-            yield telling.event(change, f"{decision.repository}:{change.tag}", telling.tag_event(change))
-        elif change.digest is not None:
-            told = telling.image_event(images[change.digest], ranks)
-            yield telling.event(change, f"{decision.repository}@{change.digest}", told)
-
-
-def states_of(decision: Decision) -> Iterator[State]:
-    """Yield what is present now, and what is not any more, of the rows that the decision writes."""
-    telling, repository = _Telling(decision), decision.repository
-    for image in decision.rows.images:
-        if image.kind == _IMAGE:
-            value = telling.image_state(image) if image.present else None
-            yield State(IMAGE_STATE, f"{repository}@{image.digest}", value)
-    for tag in decision.rows.tags:
-        yield State(TAG_STATE, f"{repository}:{tag.tag}", telling.tag_state(tag) if tag.present else None)
-
-
 def event_of_ending(ending: Ending) -> CloudEvent:
     """Return `scan.failed` for a scan whose catalog could not be read, `scan.completed` for any other."""
     kind = EventType.SCAN_FAILED if ending.status == "failed" else EventType.SCAN_COMPLETED
@@ -76,8 +52,8 @@ def event_of_ending(ending: Ending) -> CloudEvent:
     return CloudEvent.of(id_, kind, of_registry(context.registry), f"scan/{context.scan}", ending.ended_at, told)
 
 
-class _Telling:
-    """Writes the records of one decision."""
+class Telling:
+    """Writes the records of one decision: what they have in common, and what is told of an image, once."""
 
     def __init__(self, decision: Decision) -> None:
         context = decision.context
@@ -92,28 +68,49 @@ class _Telling:
         }
         self._of_state: Final = to_json(common)[:-1] + b","
         self._of_event: Final = to_json({**common, **_of_scan(context), "snapshot": decision.snapshot})[:-1] + b","
+        self._facts: Final[dict[Digest, bytes]] = {}
 
-    def event(self, change: Change, subject: str, data: bytes) -> CloudEvent:
+    def events(self) -> Iterator[CloudEvent]:
+        """Yield the decision's events, in the order they are told."""
+        decision = self._decision
+        images = {row.digest: row for row in decision.rows.images}
+        ranks = _tags_by_age(decision, images) if decision.snapshot else {}
+        for change in decision.changes:
+            if change.tag is not None:
+                yield self._event(change, f"{decision.repository}:{change.tag}", self._tag_event(change))
+            elif change.digest is not None:
+                told = self._image_event(images[change.digest], ranks)
+                yield self._event(change, f"{decision.repository}@{change.digest}", told)
+
+    def states(self) -> Iterator[State]:
+        """Yield what is present now, and what is not any more, of the rows that the decision writes."""
+        repository = self._decision.repository
+        for image in self._decision.rows.images:
+            if image.kind == _IMAGE:
+                value = self._of_state + self._facts_of(image)[1:] if image.present else None
+                yield State(IMAGE_STATE, f"{repository}@{image.digest}", value)
+        for tag in self._decision.rows.tags:
+            yield State(TAG_STATE, f"{repository}:{tag.tag}", self._tag_state(tag) if tag.present else None)
+
+    def _event(self, change: Change, subject: str, data: bytes) -> CloudEvent:
         decision, kind = self._decision, _KINDS[change.type]
         ends = (change.previous or "", change.digest or "")
         id_ = identity(self._context.registry, decision.repository, change.tag or "", *ends, kind, self._context.scan)
         return CloudEvent(id_, kind, self._source, subject, decision.decided_at, data)
 
-    def tag_event(self, change: Change) -> bytes:
+    def _tag_event(self, change: Change) -> bytes:
         told: dict[str, Any] = {"tag": change.tag, "from": change.previous, "to": change.digest}
         return self._of_event + to_json({**told, **self._reached(change.digest)})[1:]
 
-    def tag_state(self, row: TagRow) -> bytes:
+    def _tag_state(self, row: TagRow) -> bytes:
         return self._of_state + to_json({"tag": row.tag, "digest": row.digest, **self._reached(row.digest)})[1:]
 
-    def image_event(self, row: ImageRow, ranks: Mapping[str, int]) -> bytes:
+    def _image_event(self, row: ImageRow, ranks: Mapping[str, int]) -> bytes:
         decision = self._decision
         tags = decision.tags_of.get(row.digest, ())
         rank = min((ranks[tag] for tag in tags), default=None) if decision.snapshot else None
-        return self._of_event + to_json({**self._facts(row), "tags": tags, "snapshot_rank": rank})[1:]
-
-    def image_state(self, row: ImageRow) -> bytes:
-        return self._of_state + to_json(self._facts(row))[1:]
+        facts = self._facts_of(row)[1:-1]
+        return self._of_event + facts + b"," + to_json({"tags": tags, "snapshot_rank": rank})[1:]
 
     def _reached(self, digest: Digest | None) -> dict[str, Any]:
         """Return what is told of a tag's digest, or that it has none."""
@@ -121,7 +118,14 @@ class _Telling:
             return {"reference": None, "images": ()}
         return {"reference": self._reference(digest), "images": self._decision.images_of.get(digest, (digest,))}
 
-    def _facts(self, row: ImageRow) -> dict[str, Any]:
+    def _facts_of(self, row: ImageRow) -> bytes:
+        """Return what is told of an image, a JSON object: its event and its state tell the same."""
+        told = self._facts.get(row.digest)
+        if told is None:
+            told = self._facts[row.digest] = to_json(self._image(row))
+        return told
+
+    def _image(self, row: ImageRow) -> dict[str, Any]:
         return {
             "digest": row.digest,
             "reference": self._reference(row.digest),

@@ -6,7 +6,7 @@ from typing import Final
 
 from services.sink.decision import Decision
 from services.sink.ending import Ending
-from services.sink.events import State, event_of_ending, events_of, states_of
+from services.sink.events import State, Telling, event_of_ending
 from services.sink.ports import Outgoing
 from shared.messages.codec import encode
 from shared.messages.image_events import EventsMode
@@ -36,10 +36,11 @@ class Sending:
         context, repository = decision.context, decision.repository
         key, partition = event_key(context, repository), event_partition(context, repository)
         carried = carried_on(context.trace)
-        for event in events_of(decision):
+        telling = Telling(decision)
+        for event in telling.events():
             headers, value = event.on_kafka(self.mode)
             yield Outgoing(IMAGE_EVENTS, partition, key, value, (*headers, *carried), event.kind)
-        for state in states_of(decision):
+        for state in telling.states():
             yield _state(context, partition, state)
         report = UnitReported(
             repository=repository,

@@ -7,7 +7,7 @@ from typing import Any, Final
 import jsonschema_rs
 import pytest
 
-from services.sink.events import event_of_ending, events_of, states_of
+from services.sink.events import Telling, event_of_ending
 from shared.messages.compatibility import incompatibilities
 from shared.messages.documents import asyncapi, schemas
 from tests.support.event_documents import FOLDER, files
@@ -41,14 +41,14 @@ def test_what_the_sink_tells_is_as_the_schemas_say() -> None:
         decided(state_of(first), then),
         decided(state_of(first, then), seen(3, {"1": "pair"})),
     ]
-    events = [event for decision in told for event in events_of(decision)] + [event_of_ending(ENDED)]
+    events = [event for decision in told for event in Telling(decision).events()] + [event_of_ending(ENDED)]
     for event in events:
         jsonschema_rs.validator_for(schemas()[event.kind.value]).validate(json.loads(event.data))
     assert {event.kind.value for event in events} >= {
         *("image.discovered", "image.removed", "image.reappeared", "tag.created", "tag.moved", "tag.removed"),
         "scan.completed",
     }
-    states = [state for decision in told for state in states_of(decision) if state.value is not None]
+    states = [state for decision in told for state in Telling(decision).states() if state.value is not None]
     for state in states:
         assert state.value is not None
         jsonschema_rs.validator_for(schemas()[state.topic.name]).validate(json.loads(state.value))

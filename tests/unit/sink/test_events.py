@@ -10,7 +10,7 @@ import pytest
 
 from services.sink.decision import Change, ChangeType, Decision
 from services.sink.ending import Ending
-from services.sink.events import State, event_of_ending, events_of, states_of
+from services.sink.events import State, Telling, event_of_ending
 from shared.errors import PermanentError
 from shared.messages.cloud_events import CloudEvent, event_on_kafka, identity
 from shared.messages.image_events import (
@@ -65,7 +65,7 @@ def data(event: CloudEvent) -> dict[str, Any]:
 
 
 def by_type(decision: Decision) -> dict[str, CloudEvent]:
-    return {headers(event)["ce_type"].removeprefix("dev.tallyman."): event for event in events_of(decision)}
+    return {headers(event)["ce_type"].removeprefix("dev.tallyman."): event for event in Telling(decision).events()}
 
 
 def test_an_event_has_the_attributes_of_a_cloud_event_in_its_headers() -> None:
@@ -107,7 +107,9 @@ def test_a_created_tag_comes_from_nowhere_and_a_removed_one_goes_there() -> None
 
 def test_an_image_tells_what_a_scanner_needs() -> None:
     facts = manifest("a", media_type="application/x", size_bytes=7, created=BEGINNING)
-    (event,) = [e for e in events_of(decided(NOTHING, seen(1, {"1": "a"}, manifests=[facts]))) if "@" in subject(e)]
+    (event,) = [
+        e for e in Telling(decided(NOTHING, seen(1, {"1": "a"}, manifests=[facts]))).events() if "@" in subject(e)
+    ]
     told = data(event)
     assert subject(event) == f"team/app@{digest('a')}"
     assert told["reference"] == f"registry.example.com/team/app@{digest('a')}"
@@ -136,8 +138,8 @@ def test_a_removed_image_tells_what_it_was() -> None:
 
 def test_ids_are_the_same_whenever_the_same_is_told() -> None:
     replayed = Decision.model_validate_json(MOVED.model_dump_json())
-    assert list(events_of(replayed)) == list(events_of(MOVED))
-    assert list(states_of(replayed)) == list(states_of(MOVED))
+    assert list(Telling(replayed).events()) == list(Telling(MOVED).events())
+    assert list(Telling(replayed).states()) == list(Telling(MOVED).states())
 
 
 def test_ids_differ_in_whatever_makes_two_changes_different() -> None:
@@ -156,7 +158,7 @@ def test_ids_differ_in_whatever_makes_two_changes_different() -> None:
         decision.model_copy(update={"context": context(3)}),
         decision.model_copy(update={"context": context(2).model_copy(update={"registry": "registry2"})}),
     ]
-    ids = [headers(event)["ce_id"] for told in (decision, *others) for event in events_of(told)]
+    ids = [headers(event)["ce_id"] for told in (decision, *others) for event in Telling(told).events()]
     assert len(set(ids)) == len(ids) == 24
 
 
@@ -186,9 +188,9 @@ def test_names_of_any_script_travel_as_they_are() -> None:
 
 def told_of(decision: Decision) -> Iterator[tuple[type[Public], bytes]]:
     """Yield the model and the JSON of every record that a decision sends."""
-    for event in events_of(decision):
+    for event in Telling(decision).events():
         yield EVENTS[event.kind], event.data
-    for state in states_of(decision):
+    for state in Telling(decision).states():
         if state.value is not None:
             yield {IMAGE_STATE: ImageState, TAG_STATE: TagState}[state.topic], state.value
 
@@ -225,12 +227,12 @@ def subject(event: CloudEvent) -> str:
 )
 def test_an_event_tells_who_asked_and_what_made_us_look(kind: ScanKind, reason: ScanReason, told: str) -> None:
     asked = FIRST.model_copy(update={"context": context(1, kind, reason=reason), "snapshot": True})
-    for event in events_of(asked):
+    for event in Telling(asked).events():
         assert (data(event)["reason"], data(event)["observed_by"], data(event)["snapshot"]) == (reason, told, True)
 
 
 def test_a_structured_event_holds_all_that_a_binary_one_does() -> None:
-    for event in events_of(MOVED):
+    for event in Telling(MOVED).events():
         binary = event_on_kafka(*event.on_kafka(EventsMode.BINARY))
         structured = event_on_kafka(*event.on_kafka(EventsMode.STRUCTURED))
         assert structured == binary
@@ -246,7 +248,7 @@ def test_a_record_that_is_no_event_is_refused_with_the_reason(value: bytes) -> N
 
 
 def states(decision: Decision) -> dict[tuple[str, str], State]:
-    return {(state.topic.name, state.of): state for state in states_of(decision)}
+    return {(state.topic.name, state.of): state for state in Telling(decision).states()}
 
 
 def test_what_is_present_is_told_by_identity_and_what_is_gone_by_a_tombstone() -> None:
@@ -304,5 +306,5 @@ def test_a_first_load_ranks_images_by_how_new_their_tags_are_and_nothing_else_ra
 
 
 def _images(decision: Decision) -> list[dict[str, Any]]:
-    told = [data(event) for event in events_of(decision)]
+    told = [data(event) for event in Telling(decision).events()]
     return [one for one in told if "snapshot_rank" in one]
