@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from services.sink.decision import RegistryFacts
+from services.sink.stalls import Level, Place
 from shared.messages.model import Message, ScanContext
 from shared.messages.topics import TopicName
-from shared.store.known import Place
+from shared.store import known
 from shared.store.rows import ListingPageRow, OutboxRow, Row, ScanUnitRow
 from shared.store.state import RepositoryState
 
@@ -29,7 +30,7 @@ class SinkStore(Protocol):
     async def scan_units(self, registry: str, scan: int) -> Sequence[ScanUnitRow]: ...
     async def known_repositories(self, registry: str) -> Collection[str]: ...
     async def pages_stored(self, registry: str, scan: int) -> int: ...
-    async def place_of(self, registry: str) -> Place | None: ...
+    async def place_of(self, registry: str) -> known.Place | None: ...
     async def forgotten(self, registry: str) -> Collection[int]: ...
     async def first_load(self, registry: str) -> int | None: ...
     async def unfinished_scans(self) -> Collection[tuple[str, int]]: ...
@@ -46,6 +47,13 @@ class Registries(Protocol):
 
     async def unfinished(self, partition: int) -> Sequence[ScanContext]:
         """Return the scans that were started and not ended, of the registries of a partition of `scan.progressed`."""
+
+
+class Queues(Protocol):
+    """Tells how far the stages are."""
+
+    async def levels(self) -> Mapping[Place, Level]:
+        """Return each partition's level; none of a topic where that is not told."""
 
 
 @dataclass(frozen=True)

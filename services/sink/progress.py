@@ -11,7 +11,7 @@ from typing import Final
 from services.sink.decide import Fuse
 from services.sink.decision import RegistryFacts
 from services.sink.ending import Ending, ScanTally, tally_of
-from services.sink.ports import Clocks, Outgoing, Received, Registries, SinkStore
+from services.sink.ports import Clocks, Outgoing, Queues, Received, Registries, SinkStore
 from services.sink.sending import Sending, outgoing
 from services.sink.stalls import Stalls
 from services.sink.unit_rows import missing_rows, unit_rows
@@ -44,6 +44,7 @@ class ScanProgress:
         fuse: Fuse,
         sending: Sending,
         stalls: Stalls,
+        queues: Queues,
         clocks: Clocks,
     ) -> None:
         self._partition = partition
@@ -52,6 +53,7 @@ class ScanProgress:
         self._fuse = fuse
         self._sending = sending
         self._stalls = stalls
+        self._queues = queues
         self._clocks = clocks
         self._tallies: dict[ScanKey, ScanTally] = {}
         self._resumed = False
@@ -90,9 +92,11 @@ class ScanProgress:
                 self._stalls.heard(context, now)
             self._resumed = True
         sent = []
-        for context in self._stalls.overdue(now):
+        overdue = self._stalls.overdue(now)
+        levels = await self._queues.levels() if overdue else {}
+        for context in overdue:
             pages = await self._store.pages_stored(context.registry, context.scan)
-            if self._stalls.marked(context, pages, now):
+            if self._stalls.has_stalled(context, pages, levels, now):
                 self._stalls.heard(context, now)  # so that it is told once in a while, not at every look
                 progress = ScanTimedOut(stalled_seconds=self._stalls.stall_seconds)
                 sent.append(outgoing(ScanProgressed(context=context, progress=progress)))

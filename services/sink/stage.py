@@ -16,6 +16,7 @@ from services.sink.listings import Listings
 from services.sink.partition import STAGE, Partition
 from services.sink.ports import Clocks, Registries, SinkStore
 from services.sink.progress import ScanProgress
+from services.sink.queues import StageQueues
 from services.sink.sending import Sending
 from services.sink.stalls import Stalls
 from shared.errors import TallymanError
@@ -116,7 +117,14 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             return Partition(source, IMAGES_OBSERVED, listings, *place)
         stalls = Stalls(self._settings.stall_seconds)
         progress = ScanProgress(
-            source.partition, self._store, self._registries, self._fuse, self._sending, stalls, self._clocks
+            source.partition,
+            self._store,
+            self._registries,
+            self._fuse,
+            self._sending,
+            stalls,
+            StageQueues(self._settings),
+            self._clocks,
         )
         return Partition(source, SCAN_PROGRESSED, progress, *place)
 

@@ -156,7 +156,7 @@ async def test_the_end_of_a_scan_is_told_once_whoever_dies_where(
     expected = Counter({"scan.completed": 1, "scan.failed": 1})
     await put(settings, *steps_of_scans(estate))
     steps = Steps(step)
-    work = progress_of(SteppedStore(embedded_store, steps))
+    work = progress_of(settings, SteppedStore(embedded_store, steps))
     heard = await slept_through(settings, embedded_store, steps, SCAN_PROGRESSED, work, monkeypatch, expected)
     assert_told_once(heard, expected)
 

@@ -18,6 +18,7 @@ from services.sink.listings import Listings
 from services.sink.partition import Partition
 from services.sink.ports import Clocks, Work
 from services.sink.progress import ScanProgress
+from services.sink.queues import StageQueues
 from services.sink.sending import Sending
 from services.sink.stage import Sink
 from services.sink.stalls import Stalls
@@ -225,9 +226,10 @@ def listings_of(store: Store) -> Work[ImagesObserved]:
     return Listings(store, KnownRegistries(), _NO_FUSE, Sending(), CLOCKS)
 
 
-def progress_of(store: Store) -> Work[ScanProgressed]:
+def progress_of(settings: Settings, store: Store) -> Work[ScanProgressed]:
     """What works partition 0 of `scan.progressed`."""
-    return ScanProgress(0, store, KnownRegistries(), _NO_FUSE, Sending(), Stalls(3600.0), CLOCKS)
+    queues = StageQueues(settings)
+    return ScanProgress(0, store, KnownRegistries(), _NO_FUSE, Sending(), Stalls(3600.0), queues, CLOCKS)
 
 
 @asynccontextmanager

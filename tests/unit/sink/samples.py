@@ -8,6 +8,7 @@ from services.sink.decide import Fuse, decide_listing
 from services.sink.decision import Decision, RegistryFacts
 from services.sink.observation import Observation
 from services.sink.ports import Clocks, Received
+from services.sink.stalls import Level, Place
 from services.sink.state import state_after
 from shared.messages.images_observed import ImagesObserved, ManifestKind, ObservedChild, ObservedManifest, ObservedTag
 from shared.messages.model import Failure, Reading, ScanContext, ScanKind
@@ -25,6 +26,16 @@ NO_FUSE = Fuse(share=1.0, minimum=1_000_000)
 NOTHING = RepositoryState()
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 CLOCKS = Clocks(lambda: BEGINNING, lambda: 0.0)
+
+
+class Queues:
+    """How far the stages are, set by hand; nothing waits anywhere else."""
+
+    def __init__(self) -> None:
+        self.told: dict[Place, Level] = {}
+
+    async def levels(self) -> dict[Place, Level]:
+        return self.told
 
 
 def digest(word: str) -> Digest:

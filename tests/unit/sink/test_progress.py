@@ -7,7 +7,7 @@ from services.sink.decide import Fuse
 from services.sink.ports import Clocks, Outgoing
 from services.sink.progress import ScanProgress
 from services.sink.sending import Sending
-from services.sink.stalls import Stalls
+from services.sink.stalls import Level, Stalls
 from shared.messages.codec import decode
 from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import ScanKind, ScanReason
@@ -22,10 +22,10 @@ from shared.messages.scan_progressed import (
     UnitOutcome,
     UnitReported,
 )
-from shared.messages.topics import IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED
+from shared.messages.topics import IMAGE_EVENTS, IMAGES_OBSERVED, SCAN_PROGRESSED, TAGS_FOUND
 from shared.store.rows import OutboxRow, RepositoryRow, ScanUnitRow
 from tests.fakes.sink_store import FakeSinkStore, Tables
-from tests.unit.sink.samples import BEGINNING, NO_FUSE, REGISTRY, OneRegistry, batch, context, progressed, run
+from tests.unit.sink.samples import BEGINNING, NO_FUSE, REGISTRY, OneRegistry, Queues, batch, context, progressed, run
 
 STARTED = ScanStarted(request="r", reason=ScanReason.MANUAL, at=BEGINNING)
 CATALOG = CatalogPage(page=0, names=("a", "b"), last=True)
@@ -45,7 +45,9 @@ class Owner:
         self.registries = OneRegistry()
         clocks = Clocks(lambda: BEGINNING, lambda: self.now)
         store = FakeSinkStore(self.tables)
-        self.progress = ScanProgress(0, store, self.registries, self.fuse, Sending(), Stalls(60.0), clocks)
+        self.queues = Queues()
+        stalls = Stalls(60.0)
+        self.progress = ScanProgress(0, store, self.registries, self.fuse, Sending(), stalls, self.queues, clocks)
         self._next = 0
 
     def work(self, *steps: Progress, at: int | None = None) -> list[Outgoing]:
@@ -197,6 +199,17 @@ def test_a_scan_of_which_nothing_is_heard_is_timed_out_by_a_message() -> None:
     assert told(sent) == [ScanTimedOut(stalled_seconds=60.0)]
     assert decode(ScanProgressed, sent[0].value, 0).context == context()
     assert owner.idle() == []  # told once in a while, not at every look
+
+
+def test_a_scan_whose_work_waits_in_a_queue_that_moves_is_not_timed_out() -> None:
+    owner = Owner()
+    owner.work(STARTED, CATALOG)
+    owner.queues.told = {(TAGS_FOUND.name, 0): Level(done=100, end=500)}
+    owner.now = 60.0
+    assert owner.idle() == []
+    owner.queues.told = {(TAGS_FOUND.name, 0): Level(done=500, end=500)}
+    owner.now = 120.0
+    assert told(owner.idle()) == [ScanTimedOut(stalled_seconds=60.0)]
 
 
 def test_a_scan_that_ended_is_never_timed_out() -> None:

@@ -14,7 +14,7 @@ from services.sink.sending import Sending
 from services.sink.stalls import Stalls
 from shared.messages.topics import IMAGES_OBSERVED
 from tests.fakes.sink_store import FakeSinkStore
-from tests.unit.sink.samples import run
+from tests.unit.sink.samples import Queues, run
 from tests.unit.sink.world.log import Publication, Source
 from tests.unit.sink.world.scheduler import PARTITIONS, SOURCES, Connections, World
 from tests.unit.sink.world.told import Broken, Decided, Ended, parts_of
@@ -44,7 +44,8 @@ def _work_alone(world: World, source: Source) -> list[Outgoing]:
     clocks = Clocks(lambda: datetime(2026, 1, 1, tzinfo=UTC), lambda: 0.0)
     work: Work[Any] = Listings(store, registries, world.weather.fuse, Sending(), clocks)
     if source.topic != IMAGES_OBSERVED.name:
-        work = ScanProgress(source.partition, store, registries, world.weather.fuse, Sending(), Stalls(NEVER), clocks)
+        fuse, stalls = world.weather.fuse, Stalls(NEVER)
+        work = ScanProgress(source.partition, store, registries, fuse, Sending(), stalls, Queues(), clocks)
     sent: list[Outgoing] = []
     for record in world.log.all(source):
         sent += run(work.work([Received(source.partition, record.offset, record.message)]))

@@ -21,6 +21,7 @@ from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
 from shared.oci.digest import Digest
 from shared.store.errors import StoreUnavailable
 from tests.fakes.sink_store import FakeSinkStore, Tables
+from tests.unit.sink.samples import Queues
 from tests.unit.sink.world.log import Log, Source
 from tests.unit.sink.world.owners import Owner, Turn, own
 from tests.unit.sink.world.told import Broken, Told
@@ -237,6 +238,7 @@ class World:
             self.weather.fuse,
             Sending(),
             Stalls(self.weather.stall_seconds),
+            Queues(),
             clocks,
         )
 
