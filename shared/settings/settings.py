@@ -117,7 +117,11 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(10.0, gt=0, description="Time in-flight work gets at a stop or a rebalance.")
     errors_in_a_row: int = Field(5, ge=1, description="Unexpected errors in a row that stop a stage.")
     listing_pages: int = Field(10_000, ge=1, description="Pages of one listing after which a registry is not believed.")
-    stall_seconds: float = Field(300.0, gt=0, description="A scan of which nothing was heard for so long, with nothing of it waiting, ends partial.")
+    stall_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="A scan of which nothing was heard for so long, with nothing of it waiting, ends partial.",
+    )
     fuse_share: float = Field(0.5, gt=0, le=1, description="Share of removals above which a fuse holds them back.")
     fuse_minimum: int = Field(20, ge=0, description="Number of removals below which a fuse never trips.")
     sink_rows: int = Field(10_000, ge=1, description="Rows the sink collects in one batch under backlog.")
