@@ -9,8 +9,12 @@ from shared.messages.model import ScanContext, ScanKind
 from shared.messages.tags_found import TagsFound
 from shared.oci.digest import Digest
 
-SCANS_KEPT: Final = 20
-"""Scans of which the repositories known at their beginning are kept: as many as one process may be amidst of."""
+NAMES_KEPT: Final = 500_000
+"""Names of repositories known at the beginning of scans, that are kept of all scans under way: some 50 MB.
+Where they are too many, each page of a scan that was forgotten asks for all of its registry's names again."""
+
+_SCAN: Final = 10
+"""What a scan weighs itself, in names."""
 
 
 class KnowsTags(Protocol):
@@ -33,7 +37,9 @@ class KnownTags:
 
     def __init__(self, store: KnowsTags) -> None:
         self._store: Final = store
-        self._repositories: Final[LatelyRead[int, Collection[str]]] = LatelyRead(SCANS_KEPT)
+        self._repositories: Final[LatelyRead[int, Collection[str]]] = LatelyRead(
+            NAMES_KEPT, lambda names: _SCAN + len(names)
+        )
 
     async def of(self, page: TagsFound) -> Mapping[str, Digest]:
         """Return tag → digest of the page's tags that are known whole. Raises what the store raises.

@@ -23,10 +23,15 @@ class _Turn:
 
 
 class LatelyRead(Generic[K, T]):
-    """What was told, by registry and a key of K; the least lately used go first."""
+    """What was told, by registry and a key of K; the least lately used go first.
 
-    def __init__(self, most_kept: int = MOST_KEPT) -> None:
+    most_kept: the most weight that is kept, or else one thing, whatever it weighs.  weight: of one thing.
+    """
+
+    def __init__(self, most_kept: int = MOST_KEPT, weight: Callable[[T], int] = lambda _: 1) -> None:
         self._most_kept: Final = most_kept
+        self._weight_of: Final = weight
+        self._weight = 0
         self._kept: Final[OrderedDict[tuple[str, K], T]] = OrderedDict()
         self._turns: Final[dict[tuple[str, K], _Turn]] = {}
 
@@ -37,10 +42,12 @@ class LatelyRead(Generic[K, T]):
     def keep(self, registry: str, told: Mapping[K, T]) -> None:
         """Keep these."""
         for key, what in told.items():
+            before = self._kept.pop((registry, key), None)
+            self._weight += self._weight_of(what) - (self._weight_of(before) if before is not None else 0)
             self._kept[registry, key] = what
-            self._kept.move_to_end((registry, key))
-        while len(self._kept) > self._most_kept:
-            self._kept.popitem(last=False)
+        while self._weight > self._most_kept and len(self._kept) > 1:
+            _, oldest = self._kept.popitem(last=False)
+            self._weight -= self._weight_of(oldest)
 
     async def read_once(self, registry: str, key: K, read: Callable[[], Awaitable[T]]) -> T:
         """Return what `read` returns, calling it only where nobody has.

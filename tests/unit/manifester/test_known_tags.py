@@ -1,6 +1,6 @@
 """The store is asked of tags only where it can know something."""
 
-from services.manifester.known_tags import SCANS_KEPT, KnownTags
+from services.manifester.known_tags import NAMES_KEPT, KnownTags
 from shared.messages.model import Reading, ScanContext, ScanKind
 from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.digest import Digest
@@ -51,12 +51,20 @@ async def test_a_targeted_scan_does_not_ask_for_all_repositories() -> None:
     assert store.asked == ["tags", "tags"]
 
 
-async def test_of_scans_long_past_nothing_is_kept() -> None:
+async def test_of_many_scans_side_by_side_each_asks_once() -> None:
     store = FakeStore()
     known = KnownTags(store)
-    for number in range(SCANS_KEPT + 1):
+    for number in [*range(1000), *range(1000)]:
         await known.of(_page(context=_scan(number)))
-    await known.of(_page(context=_scan(SCANS_KEPT)))
-    assert len(store.asked) == SCANS_KEPT + 1
-    await known.of(_page(context=_scan(0)))
-    assert len(store.asked) == SCANS_KEPT + 2
+    assert len(store.asked) == 1000
+
+
+async def test_of_scans_long_past_nothing_is_kept() -> None:
+    store = FakeStore({(f"r{number}", "a"): _DIGEST for number in range(NAMES_KEPT // 4)})
+    known = KnownTags(store)
+    for number in range(5):
+        await known.of(_page("new", _scan(number)))
+    await known.of(_page("new", _scan(4)))
+    assert len(store.asked) == 5
+    await known.of(_page("new", _scan(0)))
+    assert len(store.asked) == 6
