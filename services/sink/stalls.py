@@ -42,10 +42,11 @@ class _Watched:
 
     def waits(self, levels: Mapping[Place, Level]) -> bool:
         """Return whether something of it may wait in a queue that moves."""
-        behind = {place for place, end in self.queued.items() if levels[place].done < end - _MARKERS}
+        told = self.queued.keys() & levels.keys()
+        behind = {place for place in told if levels[place].done < self.queued[place] - _MARKERS}
         if behind:
             moves = any(levels[place].done > self.done[place] for place in behind)
-            self.done = {place: levels[place].done for place in self.queued}
+            self.done = {place: levels[place].done for place in behind}
             return moves
         self.rounds += 1
         self.queued = {place: level.end for place, level in levels.items() if level.end - level.done > _MARKERS}
@@ -80,7 +81,7 @@ class Stalls:
         """Return whether an overdue scan has stalled; else it is overdue again after as long.
 
         mark: a measure of the scan's progress elsewhere; another one than before counts as heard.
-        levels: of all partitions, the same ones at each look; its own count.
+        levels: of all partitions; its own count.
         """
         watched = self._watched[context.registry, context.scan]
         if watched.mark != mark:

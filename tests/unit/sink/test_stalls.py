@@ -74,6 +74,10 @@ def test_what_is_queued_elsewhere_does_not_count() -> None:
     assert looks(at(0, 100, partition=3), of=scan) == [False]
 
 
+def test_a_queue_that_is_not_told_any_more_is_not_waited_for() -> None:
+    assert looks(at(0, 100), {}) == [False, True]
+
+
 def test_what_is_heard_begins_all_anew() -> None:
     stalls = Stalls(60.0)
     stalls.heard(context(1), 0.0)
