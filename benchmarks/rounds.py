@@ -16,7 +16,7 @@ BARE: Final = "bare loop: our transport"
 PLAIN: Final = "bare loop: httpx"
 PEER: Final = f"Go, go-containerregistry's remote, {GOROUTINES} goroutines"
 
-AT_ONCE: Final = (1, 8)
+_AT_ONCE: Final = (1, 8)
 """How many tags a script reads with a command line tool at a time."""
 
 _SAMPLE: Final = 200
@@ -39,7 +39,7 @@ def one_round(registry: Distribution, connections: int) -> Round:
     with running(_MODULE_OF_BARE, registry, str(connections), "httpx") as plain:
         costs[PLAIN] = plain.work()
     for tool in installed_tools():
-        for at_once in AT_ONCE:
+        for at_once in _AT_ONCE:
             costs[script(tool, at_once)] = read_with(tool, registry, _SAMPLE, at_once)
     return costs
 

@@ -1,7 +1,7 @@
 """Takes part in the division of the registries' budgets: beats on `budget.claimed`, and reads all beats there.
 
-Until a registry is to be asked, nothing is told or read. Where Kafka is away nothing is granted once the last beat is
-too old: no claim, no request.
+Until a registry is to be asked, nothing is done. Where Kafka is away nothing is granted once the last beat is too old:
+no claim, no request.
 """
 
 import asyncio
@@ -61,6 +61,7 @@ async def sharing(settings: Settings, service: str) -> AsyncIterator[Member]:
 
 
 async def _take_part(settings: Settings, member: Member) -> None:
+    await member.needed.wait()
     while True:
         try:
             await _with_clients(settings, member)
@@ -83,7 +84,6 @@ async def _with_clients(settings: Settings, member: Member) -> None:
         producer = AIOKafkaProducer(**client_options(settings))
         stack.push_async_callback(close_client, "budget", producer)
         await start_client(producer)
-        await member.needed.wait()
         log = _BeatLog(consumer, producer, topic)
         member.begin_anew()
         await log.read_from_beginning(member)

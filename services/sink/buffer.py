@@ -71,9 +71,8 @@ class Buffer(Generic[R]):
     def worked(self, next_offset: int, seconds: float, now: float) -> None:
         """Forget the batch below `next_offset`, which took so long: it is committed."""
         self.drop_before(next_offset)
-        longest = _MOST_DELAYS * self._delay_seconds
-        self._silence = min(max(self._delay_seconds, seconds), longest)
-        self._rests_until = now + min(max(self._delay_seconds, _RESTS * seconds), longest)
+        self._silence = self._rest(seconds)
+        self._rests_until = now + self._rest(_RESTS * seconds)
 
     def batch(self, now: float) -> list[R]:
         """Return the records to work now, still held; none when they may wait for more."""
@@ -93,6 +92,10 @@ class Buffer(Generic[R]):
         if not self._held or self._weight >= self._batch_weight:
             return 0.0
         return max(0.0, min(self._rests_until, self._flow.last + self._silence) - now)
+
+    def _rest(self, seconds: float) -> float:
+        """Return so long, or what is allowed of it."""
+        return min(max(self._delay_seconds, seconds), _MOST_DELAYS * self._delay_seconds)
 
     @property
     def count(self) -> int:

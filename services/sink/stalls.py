@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from shared.messages.model import ScanContext
+from shared.pipeline.partitioning import registry_partitions
 
 ScanKey = tuple[str, int]
 Place = tuple[str, int]
@@ -95,5 +96,5 @@ class Stalls:
 
 def _own(context: ScanContext, levels: Mapping[Place, Level]) -> dict[Place, Level]:
     """Return the levels of the partitions where the scan's messages lie."""
-    partitions = {(context.slot + shard) % context.partitions for shard in range(context.shards)}
+    partitions = registry_partitions(context.slot, context.shards, context.partitions)
     return {place: level for place, level in levels.items() if place[1] in partitions}

@@ -36,7 +36,7 @@ BATCH_BYTES: Final = 512 * 1024
 """What a producer sends to a partition at once; the client's default of 16 KiB makes a round trip of every page."""
 
 CODEC: Final = "snappy"
-"""How producers pack batches: a third of the bytes, and all in all less CPU than unpacked (benchmarks/README.md)."""
+"""How producers pack batches: a third of the bytes, and all in all less CPU than unpacked (README, Decisions)."""
 
 _LOG: Final = log_of("topics")
 _PATIENCE_SECONDS: Final = 60.0
