@@ -37,7 +37,10 @@ _ATTEMPTS: Final = 12
 _REFUSALS: Final = 3
 """Kafka answers a fenced writer with an unknown error now and then; a broker that is down refuses each time."""
 _ATTEMPT_SECONDS: Final = 30.0
+_TURN_SECONDS: Final = 30.0
+"""A broker that hangs must not keep a whole line of writers waiting, each for all those before it."""
 _PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 2.0
 _TRANSACTION_MS: Final = 10_000
 """A writer that dies within its transaction keeps readers from what follows for so long."""
 
@@ -179,6 +182,24 @@ async def as_sole_writer(topic: ConnectionsTopic, work: Callable[[SoleWriter], A
 
     Raises what `work` raises; TransientError where Kafka is down or other writers leave no room.
     """
+    async with _turn(topic):
+        return await _written(topic, work)
+
+
+@asynccontextmanager
+async def _turn(topic: ConnectionsTopic) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_TURN_SECONDS):
+            await topic.turn.acquire()
+    except TimeoutError as error:
+        raise _contended() from error
+    try:
+        yield
+    finally:
+        topic.turn.release()
+
+
+async def _written(topic: ConnectionsTopic, work: Callable[[SoleWriter], Awaitable[T]]) -> T:
     refusals = 0
     for attempt in range(_ATTEMPTS):
         try:
@@ -190,16 +211,25 @@ async def as_sole_writer(topic: ConnectionsTopic, work: Callable[[SoleWriter], A
             refusals += 1
             if refusals == _REFUSALS or isinstance(error, TimeoutError):
                 raise _unsaved(topic, error) from error
-        # some randomness, so that two do not fence each other for ever
-        await asyncio.sleep(_PAUSE_SECONDS * (attempt + random.random()))  # noqa: S311  # no secret
-    raise TransientError(
-        "The connections could not be saved: other writers came first again and again. Try again.",
-        reason="connections_contended",
-    )
+        await asyncio.sleep(_pause_seconds(attempt))
+    raise _contended()
+
+
+def _pause_seconds(attempt: int) -> float:
+    """Return how long to leave the room to others: at random, since each fences whoever is at it, and ever longer."""
+    longest = min(_PAUSE_SECONDS * 2.0**attempt, _LONGEST_PAUSE_SECONDS)
+    return longest * random.random()  # noqa: S311  # no secret
 
 
 def _keyed(connection: Connection) -> States:
     return {key_of_connection(connection.registry): connection}
+
+
+def _contended() -> TransientError:
+    return TransientError(
+        "The connections could not be saved: other writers came first again and again. Try again.",
+        reason="connections_contended",
+    )
 
 
 def _unsaved(topic: ConnectionsTopic, error: Exception) -> TransientError:

@@ -1,7 +1,9 @@
 """Changes of connections on a real broker: one after another, whoever makes them, wherever."""
 
 import asyncio
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -9,6 +11,7 @@ from aiokafka.errors import ProducerFenced
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from shared.connections import writer
 from shared.connections.reader import reading
 from shared.connections.records import record_key
 from shared.connections.rules import NameTaken, NoSuchConnection, StaleEdit, edited_connection, new_connection
@@ -54,14 +57,40 @@ async def test_the_same_host_loaded_again_with_other_settings_stays_the_same_reg
     assert again.connection == first.connection.model_copy(update={"max_rps": 3, "revision": 2})
 
 
+@pytest.mark.parametrize("are_processes", [False, True])
 async def test_of_many_that_write_at_once_every_connection_is_kept_on_a_slot_of_its_own(
-    topic: ConnectionsTopic,
+    topic: ConnectionsTopic, are_processes: bool
 ) -> None:
-    names = ["one", "two", "three", "four"]
-    await asyncio.gather(*(save(topic, partial(named, name)) for name in names))
+    names = [f"name{number}" for number in range(12)]
+    topics = [replace(topic) if are_processes else topic for _ in names]  # a copy has a turn of its own
+    await asyncio.gather(*(save(each, partial(named, name)) for each, name in zip(topics, names, strict=True)))
     connections = [connection for connection, _ in (await saved_in(topic)).present()]
     assert sorted(connection.name for connection in connections) == sorted(names)
-    assert sorted(connection.slot for connection in connections) == [0, 1, 2, 3]
+    slots = Counter(connection.slot for connection in connections)
+    assert slots == dict.fromkeys(range(PARTITIONS), 3)
+
+
+async def test_writers_of_one_process_do_not_fence_each_other(topic: ConnectionsTopic) -> None:
+    asked: Counter[str] = Counter()
+
+    def counted(name: str, snapshot: ConnectionsSnapshot) -> Connection:
+        asked[name] += 1
+        return named(name, snapshot)
+
+    names = [f"name{number}" for number in range(5)]
+    await asyncio.gather(*(save(topic, partial(counted, name)) for name in names))
+    assert asked == dict.fromkeys(names, 1)
+
+
+async def test_a_writer_that_keeps_its_turn_does_not_keep_the_others_for_ever(
+    topic: ConnectionsTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_TURN_SECONDS", 0.05)
+    async with topic.turn:
+        with pytest.raises(TransientError, match="Try again") as caught:
+            await save(topic, partial(named, "one"))
+    assert caught.value.reason == "connections_contended"
+    assert (await save(topic, partial(named, "one"))).connection.name == "one"
 
 
 async def test_of_two_that_want_one_name_at_once_one_gets_it_and_the_other_is_told(topic: ConnectionsTopic) -> None:
@@ -124,7 +153,9 @@ async def test_a_change_that_finds_itself_saved_already_is_not_refused(topic: Co
         nonlocal tries
         tries += 1
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, save(topic, faster)).result()  # fences us, and saves what we are about to
+            thread.submit(
+                asyncio.run, save(replace(topic), faster)
+            ).result()  # fences us, and saves what we are about to
         return faster(snapshot)
 
     saved = await save(topic, overtaken)
