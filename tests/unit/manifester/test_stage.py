@@ -9,26 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.access import REASON_DELETED, REASON_INACTIVE
-from services.manifester.expansion import REASON_TOO_WIDE
 from services.manifester.observation import REASON_TOO_MANY_FACTS
 from services.manifester.stage import manifester_stage
 from shared.errors import PermanentError, TransientError
 from shared.messages.codec import encode
-from shared.messages.connection_changed import Connection
-from shared.messages.images_observed import ImagesObserved, ObservedChild, ObservedManifest
-from shared.messages.model import Failure, Reading
+from shared.messages.images_observed import ImagesObserved
+from shared.messages.model import Failure
 from shared.messages.scan_progressed import ScanProgressed, UnitOutcome, UnitReported
-from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.digest import Digest
-from shared.oci.media_types import OCI_INDEX, OCI_MANIFEST
-from shared.oci.platform import Platform
-from shared.pipeline.stage import Stage
 from shared.pipeline.topics import MAX_MESSAGE_BYTES
 from shared.registry.client import FetchedManifest, Unchanged
-from shared.store.rows import ConfigRow
 from tests.fakes.registry_access import (
     CONTEXT,
-    REGISTRY,
     UNREADABLE,
     FakeRegistry,
     access,
@@ -38,44 +30,17 @@ from tests.fakes.registry_access import (
     unavailable,
 )
 from tests.fakes.store import FakeStore
-from tests.unit.manifester.bodies import SIZE_BYTES, chart, config, entry, image, index
-
-NOW = datetime(2030, 1, 1, tzinfo=UTC)
-READING = Reading(id="reading", leg="leg", follows="leg before", page=3, last=True)
-ARM64 = Platform(os="linux", architecture="arm64")
-
-
-def stage(registry: FakeRegistry, store: FakeStore | None = None, to: Connection | None = None) -> Stage[TagsFound]:
-    return manifester_stage(access(registry, to or connection()), store or FakeStore(), lambda: NOW)
-
-
-def page_of(*tags: str, **fields: Any) -> TagsFound:
-    """A page of tags of the repository `r`, for which the tagger has spent two requests."""
-    found = tuple(FoundTag(name=tag) for tag in tags)
-    return TagsFound(context=CONTEXT, repository="r", reading=READING, tags=found, requests=2, **fields)
-
-
-async def observed(working: Stage[TagsFound], page: TagsFound) -> ImagesObserved:
-    """The one message that a page becomes."""
-    (message,) = await told(working.handle(page))
-    assert isinstance(message, ImagesObserved)
-    return message
-
-
-def registry_of(**tags: bytes) -> FakeRegistry:
-    registry = FakeRegistry({"r": {}})
-    for tag, body in tags.items():
-        registry.add("r", tag, body)
-    return registry
-
-
-def with_config(registry: FakeRegistry, body: bytes) -> bytes:
-    registry.blobs[Digest.of(body)] = body
-    return body
-
-
-def an_image(registry: FakeRegistry, tag: str, architecture: str = "arm64", name: str = "") -> Digest:
-    return registry.add("r", tag, image(with_config(registry, config(architecture)), name))
+from tests.unit.manifester.bodies import SIZE_BYTES, chart, config, entry, index
+from tests.unit.manifester.pages import (
+    ARM64,
+    NOW,
+    READING,
+    an_image,
+    observed,
+    page_of,
+    registry_of,
+    stage,
+)
 
 
 async def test_an_image_is_observed_with_what_its_manifest_and_config_tell() -> None:
@@ -104,163 +69,6 @@ async def test_a_page_without_tags_asks_nobody_and_is_passed_on() -> None:
     seen = await observed(stage(registry, store), page_of())
     assert (seen.tags, seen.complete, seen.requests) == ((), True, 2)
     assert registry.asked + store.asked == []
-
-
-async def test_a_tag_that_still_points_where_the_store_knows_is_observed_without_facts() -> None:
-    registry = registry_of()
-    digest = an_image(registry, "a")
-    store = FakeStore({("r", "a"): digest})
-    seen = await observed(stage(registry, store), page_of("a"))
-    assert [tag.digest for tag in seen.tags] == [digest]
-    assert seen.manifests == ()
-    assert registry.asked == ["manifest a"]
-    assert store.asked == ["repositories", "tags"]
-
-
-async def test_a_registry_that_does_not_say_unchanged_is_believed_its_digest() -> None:
-    class Forgetful(FakeRegistry):
-        async def manifest(
-            self, repository: str, reference: str, known: Digest | None = None
-        ) -> FetchedManifest | Unchanged:
-            return await super().manifest(repository, reference)
-
-    registry = Forgetful({"r": {}})
-    digest = an_image(registry, "a")
-    seen = await observed(stage(registry, FakeStore({("r", "a"): digest})), page_of("a"))
-    assert [tag.digest for tag in seen.tags] == [digest]
-    assert seen.manifests == ()
-    assert registry.times_asked("config") == 0
-
-
-async def test_a_tag_whose_digest_the_listing_told_and_the_store_knows_costs_no_request() -> None:
-    registry = registry_of()
-    digest = an_image(registry, "a")
-    page = page_of().model_copy(update={"tags": (FoundTag(name="a", digest=digest),)})
-    seen = await observed(stage(registry, FakeStore({("r", "a"): digest})), page)
-    assert [tag.digest for tag in seen.tags] == [digest]
-    assert registry.asked == []
-
-
-async def test_a_tag_whose_digest_the_listing_told_is_read_by_that_digest_where_it_is_new() -> None:
-    registry = registry_of()
-    digest = an_image(registry, "a")
-    page = page_of().model_copy(update={"tags": (FoundTag(name="a", digest=digest),)})
-    seen = await observed(stage(registry), page)
-    assert registry.asked[0] == f"manifest {digest}"
-    assert [facts.digest for facts in seen.manifests] == [digest]
-
-
-async def test_an_indexs_children_are_images_of_their_own_read_from_the_index_alone() -> None:
-    registry = registry_of()
-    children = [Digest.of(name) for name in (b"one", b"two")]
-    top = registry.add("r", "a", index(entry(children[0], "amd64"), entry(children[1], "arm64")))
-    seen = await observed(stage(registry), page_of("a"))
-    assert registry.asked == ["manifest a"]
-    assert [(facts.digest, facts.kind) for facts in seen.manifests] == [
-        (top, "index"),
-        (children[0], "image"),
-        (children[1], "image"),
-    ]
-    assert [child.platform.architecture for child in seen.manifests[0].children] == ["amd64", "arm64"]
-
-
-async def test_members_that_do_not_tell_what_they_are_are_read_once_for_all_tags_of_the_page() -> None:
-    registry = registry_of()
-    inner = registry.add_manifest(index(entry(Digest.of(b"leaf"), "amd64")))
-    silent = registry.add_manifest(image(with_config(registry, config("arm64"))))
-    for tag in "ab":
-        registry.add("r", tag, index(entry(inner, media_type=OCI_INDEX), entry(silent), name=tag))
-    seen = await observed(stage(registry), page_of("a", "b"))
-    assert sorted(registry.asked) == sorted(
-        ["manifest a", "manifest b", f"manifest {inner}", f"manifest {silent}", f"config {Digest.of(config('arm64'))}"]
-    )
-    assert len(seen.manifests) == 5
-    platforms = {child.digest: child.platform for child in seen.manifests[0].children}
-    assert platforms[silent] == ARM64
-
-
-async def test_a_member_is_not_read_again_for_the_next_page() -> None:
-    registry = registry_of()
-    working = stage(registry)
-    silent = registry.add_manifest(image(with_config(registry, config("arm64"))))
-    for tag in "ab":
-        registry.add("r", tag, index(entry(silent), name=tag))
-    await observed(working, page_of("a"))
-    seen = await observed(working, page_of("b"))
-    assert registry.asked.count(f"manifest {silent}") == 1
-    assert {child.platform for child in seen.manifests[0].children} == {ARM64}
-
-
-async def test_a_member_that_cannot_be_read_fails_its_tag_and_no_other() -> None:
-    registry = registry_of()
-    missing = Digest.of(b"missing")
-    registry.add("r", "a", index(entry(missing), entry(Digest.of(b"one"), "amd64")))
-    an_image(registry, "b")
-    seen = await observed(stage(registry), page_of("a", "b"))
-    assert [tag.name for tag in seen.tags] == ["b"]
-    assert [(failed.what, failed.reason) for failed in seen.failed] == [("a", "manifest_gone")]
-    assert seen.gone == ()  # the tag is there: what it reaches is unknown, not absent
-    assert [facts.kind for facts in seen.manifests] == ["image"]
-
-
-async def test_an_index_that_is_too_wide_fails_its_tag_and_no_other() -> None:
-    registry = registry_of()
-    registry.add("r", "a", index(*(entry(Digest.of(str(number).encode()), "amd64") for number in range(1001))))
-    an_image(registry, "b")
-    seen = await observed(stage(registry), page_of("a", "b"))
-    assert [tag.name for tag in seen.tags] == ["b"]
-    assert [(failed.what, failed.reason) for failed in seen.failed] == [("a", REASON_TOO_WIDE)]
-
-
-async def test_a_chart_is_an_artifact_and_needs_no_config() -> None:
-    registry = registry_of(a=chart())
-    (facts,) = (await observed(stage(registry), page_of("a"))).manifests
-    assert (facts.kind, facts.artifact_type) == ("artifact", "application/vnd.cncf.helm.config.v1+json")
-    assert registry.times_asked("config") == 0
-
-
-async def test_a_config_is_read_once_for_all_images_that_share_it_and_not_again_for_the_next_page() -> None:
-    registry, store = registry_of(), FakeStore()
-    working = stage(registry, store)
-    for tag in "abc":
-        an_image(registry, tag, name=tag)
-    await observed(working, page_of("a", "b"))
-    seen = await observed(working, page_of("c"))
-    assert registry.times_asked("config") == 1
-    assert store.asked == ["repositories", "configs"]
-    assert [facts.platform for facts in seen.manifests] == [ARM64]
-
-
-async def test_pages_worked_side_by_side_read_a_shared_config_once() -> None:
-    registry = registry_of()
-    working = stage(registry)
-    for tag in "ab":
-        an_image(registry, tag, name=tag)
-    await asyncio.gather(*(observed(working, page_of(tag)) for tag in "ab"))
-    assert registry.times_asked("config") == 1
-
-
-async def test_a_config_that_the_store_knows_is_not_read() -> None:
-    registry = registry_of()
-    an_image(registry, "a")
-    digest = Digest.of(config("arm64"))
-    row = ConfigRow(REGISTRY, digest, "linux", "arm64", "v8", "", NOW)
-    seen = await observed(stage(registry, FakeStore(configs={digest: row})), page_of("a"))
-    assert registry.times_asked("config") == 0
-    assert (seen.manifests[0].platform.variant, seen.manifests[0].created) == ("v8", NOW)
-
-
-async def test_a_config_that_cannot_be_read_fails_its_tags_and_no_other() -> None:
-    registry = registry_of(c=chart())
-    for tag in "ab":
-        an_image(registry, tag, name=tag)
-    registry.troubles[f"config {Digest.of(config('arm64'))}"] = [unavailable()]
-    seen = await observed(stage(registry), page_of("a", "b", "c"))
-    assert [tag.name for tag in seen.tags] == ["c"]
-    assert {(failed.what, failed.reason) for failed in seen.failed} == {
-        ("a", "registry_unavailable"),
-        ("b", "registry_unavailable"),
-    }
 
 
 async def test_a_tag_that_the_registry_denies_twice_is_gone() -> None:
@@ -381,70 +189,6 @@ def test_bytes_that_are_no_message_fail_the_repository_they_show() -> None:
     assert isinstance(message, ScanProgressed)
     assert isinstance(message.progress, UnitReported)
     assert message.progress.outcome == UnitOutcome.FAILED
-
-
-def found_with(told: tuple[ObservedManifest, ...] = (), **digests: Digest) -> TagsFound:
-    """A page whose listing told digests, and perhaps facts."""
-    tags = tuple(FoundTag(name=name, digest=digest) for name, digest in digests.items())
-    return page_of().model_copy(update={"tags": tags, "told": told})
-
-
-def an_image_told(name: str) -> ObservedManifest:
-    return ObservedManifest(digest=Digest.of(name.encode()), kind="image", media_type=OCI_MANIFEST, platform=ARM64)
-
-
-async def test_what_the_listing_told_of_a_digest_is_not_read() -> None:
-    registry, facts = registry_of(), an_image_told("x")
-    seen = await observed(stage(registry), found_with((facts,), a=facts.digest, b=facts.digest))
-    assert [tag.digest for tag in seen.tags] == [facts.digest] * 2
-    assert seen.manifests == (facts,)
-    assert registry.asked == []
-
-
-async def test_an_index_that_was_told_without_all_its_members_is_read() -> None:
-    registry = registry_of()
-    child = an_image_told("child")
-    top = registry.add("r", "a", index(entry(child.digest, "amd64")))
-    member = ObservedChild(digest=child.digest, platform=ARM64)
-    told_index = ObservedManifest(digest=top, kind="index", media_type=OCI_INDEX, children=(member,))
-    seen = await observed(stage(registry), found_with((told_index,), a=top))
-    assert registry.asked == [f"manifest {top}"]
-    assert {facts.kind for facts in seen.manifests} == {"index", "image"}
-    seen = await observed(stage(registry), found_with((told_index, child), a=top))
-    assert registry.asked == [f"manifest {top}"]
-    assert seen.manifests == (told_index, child)
-
-
-async def test_what_the_product_tells_of_one_tag_spares_its_manifest_and_config() -> None:
-    registry, facts = registry_of(), an_image_told("x")
-    registry.facts["a"] = (facts,)
-    seen = await observed(stage(registry), found_with(a=facts.digest))
-    assert registry.asked == ["image a"]
-    assert (seen.manifests, seen.requests) == ((facts,), 3)
-
-
-async def test_a_tag_that_moved_since_it_was_listed_is_observed_where_the_product_tells_it_now() -> None:
-    registry, facts = registry_of(), an_image_told("new")
-    registry.facts["a"] = (facts,)
-    seen = await observed(stage(registry), found_with(a=Digest.of(b"old")))
-    assert [tag.digest for tag in seen.tags] == [facts.digest]
-    assert seen.manifests == (facts,)
-
-
-async def test_a_tag_whose_listed_digest_is_gone_is_asked_by_its_name() -> None:
-    registry = registry_of()
-    digest = an_image(registry, "a")
-    seen = await observed(stage(registry), found_with(a=Digest.of(b"old"), b=Digest.of(b"old")))
-    assert [(tag.name, tag.digest) for tag in seen.tags] == [("a", digest)]
-    assert seen.gone == ("b",)
-
-
-async def test_a_new_tag_on_a_digest_that_the_store_knows_is_not_read() -> None:
-    registry, digest = registry_of(), Digest.of(b"x")
-    store = FakeStore({("r", "old"): digest}, digests={("r", digest)})
-    seen = await observed(stage(registry, store), found_with(old=digest, new=digest))
-    assert {tag.digest for tag in seen.tags} == {digest}
-    assert (seen.manifests, registry.asked) == ((), [])
 
 
 OUTCOMES = st.sampled_from(["image", "chart", "index", "gone", "broken", "down", "known"])
