@@ -19,7 +19,10 @@ class Placed(Protocol):
 R = TypeVar("R", bound=Placed)
 
 _BATCHES_HELD: Final = 2
-"""Batches held in memory before the partition is paused; it is resumed at half of that."""
+"""Batches of a partition that are held in memory, the one at work included."""
+
+BATCHES_HELD_IN_ALL: Final = 8
+"""The same, of all partitions of a topic together."""
 
 _RESTS: Final = 4
 """Rest after a batch, in times of what it took: it costs broker and store much the same whatever its size."""
@@ -30,17 +33,29 @@ _MOST_DELAYS: Final = 10
 
 @dataclass
 class Flow:
-    """All that comes in on one topic, whichever the partition.  last: when something did, seconds."""
+    """All that comes in on one topic, whichever the partition.
 
+    most: the weight that all its partitions together may hold.  partitions: how many are ours.
+    last: when something came, seconds.
+    """
+
+    most: int
+    partitions: int = 1
     last: float = 0.0
+
+    @property
+    def share(self) -> int:
+        """The weight that each partition may hold."""
+        return max(1, self.most // max(1, self.partitions))
 
 
 class Buffer(Generic[R]):
     """Holds records, in order and each once, until what they led to is committed.
 
-    batch_weight: rows that make a batch full.  delay_seconds: the shortest rest between two batches, so that the second
-    can fill. After one that took long the rest is longer, as long as more comes in: the busier all is, the fewer
-    batches, and the larger. What comes when nothing is going on does not wait.
+    batch_weight: rows that make a batch full; fewer do where the partition may not hold as many.
+    delay_seconds: the shortest rest between two batches, so that the second can fill. After one that took long the rest
+    is longer, while more comes in: the busier all is, the fewer batches, and the larger. What comes when nothing is
+    going on does not wait.
     """
 
     def __init__(self, batch_weight: int, delay_seconds: float, flow: Flow) -> None:
@@ -89,7 +104,7 @@ class Buffer(Generic[R]):
 
     def seconds_to_wait(self, now: float) -> float:
         """Return how long until a batch is due; 0 when one is."""
-        if not self._held or self._weight >= self._batch_weight:
+        if not self._held or self._weight >= min(self._batch_weight, self._flow.share):
             return 0.0
         return max(0.0, min(self._rests_until, self._flow.last + self._silence) - now)
 
@@ -112,11 +127,6 @@ class Buffer(Generic[R]):
         return not self._held
 
     @property
-    def is_full(self) -> bool:
-        """True when the partition is to be paused."""
-        return self._weight >= _BATCHES_HELD * self._batch_weight
-
-    @property
     def has_room(self) -> bool:
-        """True when a paused partition is to be resumed."""
-        return self._weight < _BATCHES_HELD * self._batch_weight / 2
+        """True while more of the partition is wanted."""
+        return self._weight < min(_BATCHES_HELD * self._batch_weight, self._flow.share)

@@ -1,7 +1,6 @@
 """The sink's loop: partitions come and go, each is worked by its own `Partition`; polling never stops."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Any, Final
@@ -9,7 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ProducerFenced
 
-from services.sink.buffer import Flow
+from services.sink.buffer import BATCHES_HELD_IN_ALL, Flow
 from services.sink.decide import Fuse
 from services.sink.forgetting import Forgetting
 from services.sink.listings import Listings
@@ -26,13 +25,16 @@ from shared.observability.logs import log_of
 from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.lag import Lag
-from shared.pipeline.topics import MAX_MESSAGE_BYTES, group_name, topic_name
+from shared.pipeline.topics import group_name, topic_name
 from shared.settings import Settings
 
 _LOG: Final = log_of(STAGE)
 _POLL_MS: Final = 200
 _SESSION_MS: Final = 10_000
 _LAG_SECONDS: Final = 1.0
+_FETCH_BYTES: Final = 256 * 1024
+"""Of a partition at once, as they lie there, packed; a larger message comes all the same."""
+_NO_PARTITION: Final = -1
 
 
 class PartitionTaken(TallymanError):
@@ -65,9 +67,10 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             session_timeout_ms=_SESSION_MS,
             heartbeat_interval_ms=_SESSION_MS // 4,
             rebalance_timeout_ms=int(settings.drain_seconds * 1000) + 2 * _SESSION_MS,
-            max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+            max_partition_fetch_bytes=_FETCH_BYTES,
         )
-        self._flows: Final[defaultdict[str, Flow]] = defaultdict(Flow)
+        topics = (topic_name(settings, topic) for topic in (IMAGES_OBSERVED, SCAN_PROGRESSED))
+        self._flows: Final = {topic: Flow(BATCHES_HELD_IN_ALL * settings.sink_rows) for topic in topics}
         self._partitions: Final[dict[TopicPartition, Partition[Any]]] = {}
         self._lag: Final = Lag(STAGE, self._consumer, self._held)
         self._lag_told_at = 0.0
@@ -83,13 +86,11 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Work until `stop` is set, then finish the batches at hand. Raises what ends a partition's work."""
         await self._consumer.start()
         try:
-            topics = (IMAGES_OBSERVED, SCAN_PROGRESSED)
-            self._consumer.subscribe([topic_name(self._settings, topic) for topic in topics], listener=self)
+            self._consumer.subscribe(list(self._flows), listener=self)
             while not stop.is_set():
                 self._raise_failures()
-                self._flow()
                 await self._tell_lag()
-                records = await self._consumer.getmany(timeout_ms=_POLL_MS)
+                records = await self._consumer.getmany(*self._with_room(), timeout_ms=_POLL_MS)
                 for source, fetched in records.items():
                     if source in self._partitions:
                         self._partitions[source].offer(fetched)
@@ -101,6 +102,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Finish the batches at hand; what is not published by the deadline comes again, to the new owner."""
         self._lag.forget(revoked)
         await self._stop_work(revoked)
+        self._share()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Work these partitions from now on."""
@@ -108,6 +110,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             partition = self._partition(source)
             self._partitions[source] = partition
             self._tasks[source] = asyncio.create_task(partition.run(), name=f"sink {source.topic} {source.partition}")
+        self._share()
 
     def _partition(self, source: TopicPartition) -> Partition[Any]:
         place = (self._consumer.committed, self._settings, self._clocks, self._flows[source.topic])
@@ -138,14 +141,17 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             self._lag_told_at = now
             await self._lag.tell()
 
-    def _flow(self) -> None:
-        """Pause what is full, resume what has room."""
-        paused = self._consumer.paused()
-        for source, partition in self._partitions.items():
-            if source in paused and partition.buffer.has_room:
-                self._consumer.resume(source)
-            elif source not in paused and partition.buffer.is_full:
-                self._consumer.pause(source)
+    def _share(self) -> None:
+        """Give each partition its share of what may be held in memory."""
+        for topic, flow in self._flows.items():
+            flow.partitions = sum(source.topic == topic for source in self._partitions)
+
+    def _with_room(self) -> list[TopicPartition]:
+        """Return the partitions that can take more. (aiokafka's own pause would fetch again what it has fetched.)"""
+        sources = [source for source, partition in self._partitions.items() if partition.buffer.has_room]
+        if self._partitions and not sources:
+            return [TopicPartition(next(iter(self._flows)), _NO_PARTITION)]  # to ask for none would be to ask for all
+        return sources
 
     def _raise_failures(self) -> None:
         if self._failed:

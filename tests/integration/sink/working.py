@@ -242,7 +242,7 @@ async def outside_the_group(
     await consumer.start()
     consumer.assign([source])
     await consumer.seek_to_beginning()
-    owned = Partition(source, topic, work, consumer.committed, settings, CLOCKS, Flow())
+    owned = Partition(source, topic, work, consumer.committed, settings, CLOCKS, Flow(settings.sink_rows))
     owned.offer((await consumer.getmany(timeout_ms=5000))[source])
     working = asyncio.create_task(owned.run())
     try:

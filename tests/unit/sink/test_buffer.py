@@ -19,8 +19,12 @@ def offsets(batch: list[Weighed]) -> list[int]:
     return [record.offset for record in batch]
 
 
+def flow_of(most: int = 1000, partitions: int = 1) -> Flow:
+    return Flow(most, partitions)
+
+
 def buffer(weight: int = 10, delay: float = 0.2, flow: Flow | None = None) -> Buffer[Weighed]:
-    return Buffer(weight, delay, flow or Flow())
+    return Buffer(weight, delay, flow or flow_of())
 
 
 def test_what_comes_when_nothing_is_going_on_does_not_wait() -> None:
@@ -51,7 +55,7 @@ def test_a_full_batch_does_not_wait() -> None:
 
 
 def test_after_a_batch_the_next_rests_four_times_as_long_as_it_took_while_more_comes_up_to_ten_delays() -> None:
-    flow = Flow()
+    flow = flow_of()
     kept, other = buffer(flow=flow), buffer(flow=flow)
     kept.worked(0, seconds=0.1, now=1.0)
     kept.offer(records(1), now=1.1)
@@ -101,16 +105,33 @@ def test_what_was_fetched_before_is_passed_over() -> None:
     assert offsets(kept.batch(1.0)) == [9]
 
 
-def test_a_partition_is_paused_at_two_batches_and_resumed_at_one() -> None:
+def test_a_partition_holds_two_batches() -> None:
     kept = buffer(weight=4)
     kept.offer(records(*range(7)), now=0.0)
-    assert not kept.is_full
-    kept.offer(records(7), now=0.0)
-    assert kept.is_full
-    kept.drop_before(4)
-    assert not kept.has_room
-    kept.drop_before(5)
     assert kept.has_room
+    kept.offer(records(7), now=0.0)
+    assert not kept.has_room
+    kept.drop_before(1)
+    assert kept.has_room
+
+
+def test_many_partitions_hold_a_share_each_and_it_makes_a_full_batch() -> None:
+    flow = flow_of(most=12, partitions=4)
+    kept = buffer(weight=10, flow=flow)
+    kept.worked(0, seconds=9.0, now=0.0)
+    kept.offer(records(0, 1), now=0.0)
+    assert (kept.has_room, kept.batch(0.0)) == (True, [])
+    kept.offer(records(2), now=0.0)
+    assert (kept.has_room, offsets(kept.batch(0.0))) == (False, [0, 1, 2])
+    flow.partitions = 2
+    assert (kept.has_room, kept.batch(0.0)) == (True, [])
+
+
+def test_what_is_larger_than_a_share_is_taken_alone() -> None:
+    kept = buffer(weight=10, flow=flow_of(most=1, partitions=48))
+    assert kept.has_room
+    kept.offer(records(0, weight=7), now=0.0)
+    assert (kept.has_room, offsets(kept.batch(0.0))) == (False, [0])
 
 
 def test_an_empty_buffer_has_nothing_to_wait_for() -> None:
