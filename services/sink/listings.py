@@ -5,7 +5,7 @@ the decisions, *then* their rows; only then does the caller publish. A crash bet
 same messages coming again: a decision found under its own cause is replayed, under another it was published.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -75,8 +75,8 @@ class Listings:
             return []
         return await self._forgetting.due(self._registries.deleted(), self._clocks.now())
 
-    async def work(self, batch: Batch) -> list[Outgoing]:
-        """Return what is to be sent once everything the batch led to is stored."""
+    async def work(self, batch: Batch) -> Iterator[Outgoing]:
+        """Store everything the batch led to; return what is then to be sent."""
         sent: list[Outgoing] = []
         alive: list[tuple[Received[ImagesObserved], RegistryFacts]] = []
         for received in batch:
@@ -87,7 +87,7 @@ class Listings:
                 alive.append((received, facts))
         await self._store.insert([_staged(received, self._clocks.now()) for received, _ in alive if _is_part(received)])
         decisions = await self._decisions(await self._whole(alive))
-        return sent + list(chain.from_iterable(map(self._sending.of_decision, decisions)))
+        return chain(sent, chain.from_iterable(map(self._sending.of_decision, decisions)))
 
     async def _whole(self, alive: Sequence[tuple[Received[ImagesObserved], RegistryFacts]]) -> list[_Whole]:
         chains = await self._chains([received for received, _ in alive if _is_part(received)])

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final, Generic, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -166,20 +167,20 @@ class Partition(Generic[M]):
         good = [
             Received(self._source.partition, item.offset, item.message) for item in batch if item.message is not None
         ]
+        bad: list[tuple[Fetched[M], Exception]] = [(item, item.error) for item in batch if item.error is not None]
+        convicts = list(self._suspects.held) if good else []
+        letters = chain.from_iterable(self._given_up(item, why) for item, why in (*bad, *convicts))
         try:
-            sent = await self._work.work(good)
-        except TransientError:
+            await publisher.publish(chain(await self._work.work(good), letters), batch[-1].offset + 1)
+        except (TransientError, KafkaError):
             raise
         except Exception as error:  # noqa: BLE001 - the sink's worker loop: anything else is our bug, see shared.errors
             failed(error)
             self._work.reset()
             self._suspect(batch, error)
             return
-        bad: list[tuple[Fetched[M], Exception]] = [(item, item.error) for item in batch if item.error is not None]
-        convicts = self._suspects.convict() if good else []
-        for item, why in [*bad, *convicts]:
-            sent += self._given_up(item, why)
-        await publisher.publish(sent, batch[-1].offset + 1)
+        if good:
+            self._suspects.convict()  # only now that they lie among the dead letters
         BATCH_MESSAGES.labels(topic).observe(len(batch))
         now = self._clocks.monotonic()
         BATCH_SECONDS.labels(topic).observe(now - begun)

@@ -1,6 +1,6 @@
 """What the sink asks of the outside, and what it sends. Clients arrive as these protocols."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -65,9 +65,9 @@ class Clocks:
 
 
 class Work(Protocol[M]):
-    """What makes records to send out of a batch."""
+    """What makes records to send out of a batch: of a large one they are made as they are taken."""
 
-    async def work(self, batch: "Sequence[Received[M]]") -> "list[Outgoing]": ...
+    async def work(self, batch: "Sequence[Received[M]]") -> "Iterable[Outgoing]": ...
     async def idle(self) -> "list[Outgoing]": ...
     def reset(self) -> None: ...
 

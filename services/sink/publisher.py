@@ -7,7 +7,7 @@ sends no group generation with a transaction's offsets, and nothing else keeps a
 import asyncio
 from asyncio import Future
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -61,57 +61,75 @@ class Publisher:
         if self._producer is not None:
             await close_client(self._stage, self._producer)
 
-    async def publish(self, records: Sequence[Outgoing], next_offset: int | None) -> None:
+    async def publish(self, records: Iterable[Outgoing], next_offset: int | None) -> None:
         """Send the records and commit `next_offset` (None = no offset) in one transaction.
 
-        Raises the KafkaError that made the transaction fail; ProducerFenced above all others.
+        Raises the KafkaError that made the transaction fail; ProducerFenced above all others. What the records
+        themselves raise ends the transaction, too.
         """
         producer = self._producer
         assert producer is not None
+        told = _Told()
         async with producer.transaction():
             sent: list[Future[Any]] = []
             try:
-                async for batch in self._batches(producer, records):
+                async for batch in self._batches(producer, map(told.counted, records)):
                     sent.append(batch)  # noqa: PERF401 - a later one may fail
                 if next_offset is not None:
                     await producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await asyncio.gather(*sent)  # a commit does not ask whether all that was sent has arrived
             except (KafkaError, IllegalOperation) as error:
                 raise _cause(error, sent) from error
-        self._count(records)
-
-    def _count(self, records: Iterable[Outgoing]) -> None:
-        for topic, many in Counter(record.topic.name for record in records).items():
-            SENT.labels(self._stage, topic).inc(many)
-        for kind, many in Counter(record.event for record in records if record.event).items():
-            EVENTS.labels(kind).inc(many)
+        told.tell(self._stage)
 
     async def _batches(self, producer: AIOKafkaProducer, records: Iterable[Outgoing]) -> AsyncIterator[Future[Any]]:
         """Send the records, those of a partition in their order; yield what comes of each batch.
 
-        By the batch, not by the record: of those there are thousands, and `send` was a quarter of the sink's time.
+        By the batch, not by the record: of those there are thousands, and `send` was a quarter of the sink's time. Each
+        is made when it is taken, and packed at once: as objects they would be most of the sink's memory.
         """
-        places: dict[tuple[TopicName, int], list[Outgoing]] = {}
-        for record in records:
-            places.setdefault((record.topic, record.partition), []).append(record)
-        for (topic, partition), those in places.items():
-            for batch in _filled(producer.create_batch, those):
-                sent: Future[Any] = await producer.send_batch(
-                    batch, topic_name(self._settings, topic), partition=partition
-                )
-                sent.add_done_callback(_error_of)  # whichever error ends the transaction, the others are no news
-                yield sent
+        for (topic, partition), batch in _filled(producer.create_batch, records):
+            sent: Future[Any] = await producer.send_batch(batch, topic_name(self._settings, topic), partition=partition)
+            sent.add_done_callback(_error_of)  # whichever error ends the transaction, the others are no news
+            yield sent
 
 
-def _filled(new: Callable[[], Any], records: Iterable[Outgoing]) -> Iterator[Any]:
+class _Told:
+    """Counts the records of a transaction on their way, and tells them once they are committed."""
+
+    def __init__(self) -> None:
+        self._topics: Final[Counter[str]] = Counter()
+        self._events: Final[Counter[str]] = Counter()
+
+    def counted(self, record: Outgoing) -> Outgoing:
+        self._topics[record.topic.name] += 1
+        if record.event:
+            self._events[record.event] += 1
+        return record
+
+    def tell(self, stage: str) -> None:
+        for topic, many in self._topics.items():
+            SENT.labels(stage, topic).inc(many)
+        for kind, many in self._events.items():
+            EVENTS.labels(kind).inc(many)
+
+
+_Place = tuple[TopicName, int]
+
+
+def _filled(new: Callable[[], Any], records: Iterable[Outgoing]) -> Iterator[tuple[_Place, Any]]:
     """Yield batches of the records, each filled; one takes its first record whatever its size: the broker judges."""
-    batch = new()
+    open_: dict[_Place, Any] = {}
     for record in records:
+        place = record.topic, record.partition
+        batch = open_.get(place)
+        if batch is None:
+            batch = open_[place] = new()
         if not _taken(batch, record):
-            yield batch
-            batch = new()
+            yield place, batch
+            batch = open_[place] = new()
             _taken(batch, record)
-    yield batch
+    yield from open_.items()
 
 
 def _taken(batch: Any, record: Outgoing) -> bool:

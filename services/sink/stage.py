@@ -34,6 +34,8 @@ _SESSION_MS: Final = 10_000
 _LAG_SECONDS: Final = 1.0
 _FETCH_BYTES: Final = 256 * 1024
 """Of a partition at once, as they lie there, packed; a larger message comes all the same."""
+_RECORDS: Final = 50
+"""Taken in at once, whatever was fetched: so many may come beyond what is to be held."""
 _NO_PARTITION: Final = -1
 
 
@@ -90,7 +92,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             while not stop.is_set():
                 self._raise_failures()
                 await self._tell_lag()
-                records = await self._consumer.getmany(*self._with_room(), timeout_ms=_POLL_MS)
+                records = await self._consumer.getmany(*self._with_room(), timeout_ms=_POLL_MS, max_records=_RECORDS)
                 for source, fetched in records.items():
                     if source in self._partitions:
                         self._partitions[source].offer(fetched)

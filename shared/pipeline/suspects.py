@@ -3,7 +3,7 @@
 So a poisoned message is set aside, and a bad deploy, which fails every message, drains nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,6 +23,11 @@ class Suspects(Generic[T]):
         """Hold the suspect back; return whether the row is now so long that the fault must be ours."""
         self._row.append((suspect, error))
         return len(self._row) >= self.most
+
+    @property
+    def held(self) -> Sequence[tuple[T, Exception]]:
+        """Those held, with their errors."""
+        return self._row
 
     def convict(self) -> list[tuple[T, Exception]]:
         """A later message succeeded: return those held, with their errors; the row is over."""

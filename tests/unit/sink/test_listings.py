@@ -1,7 +1,7 @@
 """A batch of observations: what is stored in which order, and what happens when it is cut short."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -53,7 +53,7 @@ def listings(store: FakeSinkStore, *, deleted: bool = False) -> Listings:
 
 
 def work(store: FakeSinkStore, *messages: ImagesObserved, first: int = 0) -> list[Outgoing]:
-    return run(listings(store).work(batch(*messages, first=first)))
+    return list(run(listings(store).work(batch(*messages, first=first))))
 
 
 def reports(sent: Sequence[Outgoing]) -> list[tuple[str, UnitOutcome]]:
@@ -162,7 +162,7 @@ run(listings(FakeSinkStore(pause=_STEPS.pause)).work(batch(*MANY)))
 
 @pytest.mark.parametrize("crash", range(len(_STEPS.names)))
 def test_a_batch_cut_short_at_any_step_tells_the_same_when_it_comes_again(crash: int) -> None:
-    whole = run(listings(FakeSinkStore()).work(batch(*MANY)))
+    whole = list(run(listings(FakeSinkStore()).work(batch(*MANY))))
     tables = Tables()
     with pytest.raises(StoreUnavailable):
         run(listings(FakeSinkStore(tables, Steps(crash).pause)).work(batch(*MANY)))
@@ -172,7 +172,7 @@ def test_a_batch_cut_short_at_any_step_tells_the_same_when_it_comes_again(crash:
 
 def test_a_unit_of_a_deleted_registry_is_skipped_once_and_changes_nothing() -> None:
     store = FakeSinkStore()
-    sent = run(listings(store, deleted=True).work(batch(page(1, 0, "a"), page(1, 1, "b", last=True))))
+    sent = list(run(listings(store, deleted=True).work(batch(page(1, 0, "a"), page(1, 1, "b", last=True)))))
     assert reports(sent) == [(REPOSITORY, UnitOutcome.SKIPPED)]
     assert REASON_DELETED in sent[0].value.decode()
     assert not store.tables.inserted
@@ -185,10 +185,10 @@ def test_a_one_tag_reading_that_failed_is_decided_and_reported() -> None:
 
 def test_nothing_is_sent_without_a_batch() -> None:
     assert run(listings(FakeSinkStore()).idle()) == []
-    assert run(listings(FakeSinkStore()).work([])) == []
+    assert list(run(listings(FakeSinkStore()).work([]))) == []
 
 
-def _snapshots(sent: Sequence[Outgoing]) -> set[bool]:
+def _snapshots(sent: Iterable[Outgoing]) -> set[bool]:
     return {json.loads(record.value or b"")["snapshot"] for record in sent if record.topic is IMAGE_EVENTS}
 
 

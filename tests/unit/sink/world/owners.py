@@ -1,6 +1,6 @@
 """Owners of partitions: each works as the sink's `Partition` does, and can be stopped wherever it awaits."""
 
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -80,7 +80,8 @@ async def _work(
     batch_size: Callable[[], int],
     publication_fails: Callable[[], str | None],
 ) -> None:
-    async def publish(sent: Sequence[Outgoing], next_offset: int | None) -> None:
+    async def publish(records: Iterable[Outgoing], next_offset: int | None) -> None:
+        sent = list(records)
         await pause("publish")
         fails = publication_fails()
         if fails == "before":
