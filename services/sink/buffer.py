@@ -21,7 +21,7 @@ R = TypeVar("R", bound=Placed)
 _BATCHES_HELD: Final = 2
 """Batches of a partition that are held in memory, the one at work included."""
 
-BATCHES_HELD_IN_ALL: Final = 8
+BATCHES_HELD_IN_ALL: Final = 16
 """The same, of all partitions of a topic together."""
 
 _RESTS: Final = 4
@@ -96,7 +96,7 @@ class Buffer(Generic[R]):
         batch: list[R] = []
         weight = 0
         for record in self._held:
-            if batch and weight + record.weight > self._batch_weight:
+            if batch and weight + record.weight > self._full:
                 break
             batch.append(record)
             weight += record.weight
@@ -104,7 +104,7 @@ class Buffer(Generic[R]):
 
     def seconds_to_wait(self, now: float) -> float:
         """Return how long until a batch is due; 0 when one is."""
-        if not self._held or self._weight >= min(self._batch_weight, self._flow.share):
+        if not self._held or self._weight >= self._full:
             return 0.0
         return max(0.0, min(self._rests_until, self._flow.last + self._silence) - now)
 
@@ -129,4 +129,9 @@ class Buffer(Generic[R]):
     @property
     def has_room(self) -> bool:
         """True while more of the partition is wanted."""
-        return self._weight < min(_BATCHES_HELD * self._batch_weight, self._flow.share)
+        return self._weight < _BATCHES_HELD * self._full
+
+    @property
+    def _full(self) -> int:
+        """The weight of a full batch."""
+        return max(1, min(self._batch_weight, self._flow.share // _BATCHES_HELD))

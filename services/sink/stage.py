@@ -29,7 +29,7 @@ from shared.pipeline.topics import group_name, topic_name
 from shared.settings import Settings
 
 _LOG: Final = log_of(STAGE)
-_POLL_MS: Final = 200
+_POLL_MS: Final = 50
 _SESSION_MS: Final = 10_000
 _LAG_SECONDS: Final = 1.0
 _FETCH_BYTES: Final = 256 * 1024

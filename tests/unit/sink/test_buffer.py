@@ -115,15 +115,17 @@ def test_a_partition_holds_two_batches() -> None:
     assert kept.has_room
 
 
-def test_many_partitions_hold_a_share_each_and_it_makes_a_full_batch() -> None:
-    flow = flow_of(most=12, partitions=4)
+def test_many_partitions_hold_a_share_each_and_half_of_it_makes_a_full_batch() -> None:
+    flow = flow_of(most=24, partitions=4)
     kept = buffer(weight=10, flow=flow)
     kept.worked(0, seconds=9.0, now=0.0)
     kept.offer(records(0, 1), now=0.0)
     assert (kept.has_room, kept.batch(0.0)) == (True, [])
-    kept.offer(records(2), now=0.0)
-    assert (kept.has_room, offsets(kept.batch(0.0))) == (False, [0, 1, 2])
-    flow.partitions = 2
+    kept.offer(records(2, 3, 4), now=0.0)
+    assert (kept.has_room, offsets(kept.batch(0.0))) == (True, [0, 1, 2])
+    kept.offer(records(5), now=0.0)
+    assert not kept.has_room
+    flow.partitions = 1
     assert (kept.has_room, kept.batch(0.0)) == (True, [])
 
 
