@@ -32,6 +32,7 @@ from benchmarks.subject import cpu_of
 from services.sink.decide import Fuse, decide_listing
 from services.sink.decision import Decision, RegistryFacts
 from services.sink.observation import observation_of
+from services.sink.partition import weight_of
 from services.sink.ports import Clocks
 from services.sink.stage import Sink
 from services.sink.state import state_after
@@ -203,7 +204,7 @@ def _batches(
         decision = decide_listing(state, observation_of([page]), fuse).model_copy(update={"registry": _FACTS})
         decisions[page.repository] = decision
         batch.append(decision)
-        weight += 1 + len(page.tags) + len(page.manifests)
+        weight += weight_of(encode(page))
         if weight >= settings.sink_rows:
             yield batch
             batch, weight = [], 0

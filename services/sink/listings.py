@@ -87,6 +87,7 @@ class Listings:
                 alive.append((received, facts))
         await self._store.insert([_staged(received, self._clocks.now()) for received, _ in alive if _is_part(received)])
         decisions = await self._decisions(await self._whole(alive))
+        await self._insert_rows(decisions)
         return chain(sent, chain.from_iterable(map(self._sending.of_decision, decisions)))
 
     async def _whole(self, alive: Sequence[tuple[Received[ImagesObserved], RegistryFacts]]) -> list[_Whole]:
@@ -118,7 +119,7 @@ class Listings:
         }
 
     async def _decisions(self, whole: Sequence[_Whole]) -> list[Decision]:
-        """Return the decisions to publish: new ones, and those found under the same cause."""
+        """Return the decisions to publish: new ones, kept in the outbox, and those found under the same cause."""
         if not whole:
             return []
         await self._learn_first_loads({registry for registry, _, _ in (item.key for item in whole)})
@@ -142,7 +143,6 @@ class Listings:
             states[where] = state_after(states[where], decision.rows)
             told.append(decision)
         await self._store.insert(new)
-        await self._insert_rows(told)
         return told
 
     async def _learn_first_loads(self, registries: Iterable[str]) -> None:

@@ -17,7 +17,6 @@ from services.sink.sending import outgoing
 from services.units import unit_failed
 from shared.errors import PermanentError, TallymanError, TransientError
 from shared.messages.codec import decode
-from shared.messages.images_observed import ImagesObserved
 from shared.messages.model import Failure, Message
 from shared.messages.topics import Topic, dead_letter
 from shared.observability.logs import log_of
@@ -33,17 +32,17 @@ STAGE: Final = "sink"
 _LOG: Final = log_of(STAGE)
 _TICK_SECONDS: Final = 1.0
 _MAX_BACKOFF_SECONDS: Final = 30.0
+_ROW_BYTES: Final = 256
+"""What a tag or a manifest takes in a message, about."""
 
 M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True)
-class Fetched(Generic[M]):
-    """A consumed record: its message, or why it is none."""
+class Held:
+    """A consumed record. It is kept as bytes until its batch is worked: decoded it is five times as large."""
 
     raw: ConsumerRecord = field(repr=False)
-    message: M | None
-    error: TallymanError | None = None
 
     @property
     def offset(self) -> int:
@@ -51,17 +50,12 @@ class Fetched(Generic[M]):
 
     @property
     def weight(self) -> int:
-        if isinstance(self.message, ImagesObserved):
-            return 1 + len(self.message.tags) + len(self.message.manifests)
-        return 1
+        return weight_of(self.raw.value)
 
 
-def fetched(topic: Topic[M], record: ConsumerRecord) -> Fetched[M]:
-    """Return the record with its message decoded, or with the reason why it cannot be."""
-    try:
-        return Fetched(record, decode(topic.message, record.value, record.offset))
-    except PermanentError as error:
-        return Fetched(record, None, error)
+def weight_of(value: bytes | None) -> int:
+    """Return how many rows a message makes, about."""
+    return 1 + len(value or b"") // _ROW_BYTES
 
 
 class Partition(Generic[M]):
@@ -87,15 +81,15 @@ class Partition(Generic[M]):
         self._committed: Final = committed
         self._settings: Final = settings
         self._clocks: Final = clocks
-        self._suspects: Final[Suspects[Fetched[M]]] = Suspects(settings.errors_in_a_row)
+        self._suspects: Final[Suspects[Held]] = Suspects(settings.errors_in_a_row)
         self._singly_until = -1
         self._arrived = asyncio.Event()
         self._stopping = False
-        self.buffer: Final[Buffer[Fetched[M]]] = Buffer(settings.sink_rows, settings.sink_delay_seconds, flow)
+        self.buffer: Final[Buffer[Held]] = Buffer(settings.sink_rows, settings.sink_delay_seconds, flow)
 
     def offer(self, records: Iterable[ConsumerRecord]) -> None:
         """Take what was fetched."""
-        self.buffer.offer((fetched(self._topic, record) for record in records), self._clocks.monotonic())
+        self.buffer.offer(map(Held, records), self._clocks.monotonic())
         self._arrived.set()
 
     def stop(self) -> None:
@@ -157,17 +151,14 @@ class Partition(Generic[M]):
             batch = batch[:1]
         await self._publish(publisher, batch)
 
-    async def _publish(self, publisher: Publisher, batch: Sequence[Fetched[M]]) -> None:
+    async def _publish(self, publisher: Publisher, batch: Sequence[Held]) -> None:
         carried = [item.raw.headers for item in batch]
         with spanned(f"{STAGE} {self._topic.name}", carried, {"messaging.system": "kafka"}) as failed:
             await self._publish_in_spans(publisher, batch, failed)
 
-    async def _publish_in_spans(self, publisher: Publisher, batch: Sequence[Fetched[M]], failed: Failed) -> None:
+    async def _publish_in_spans(self, publisher: Publisher, batch: Sequence[Held], failed: Failed) -> None:
         begun, topic = self._clocks.monotonic(), self._topic.name
-        good = [
-            Received(self._source.partition, item.offset, item.message) for item in batch if item.message is not None
-        ]
-        bad: list[tuple[Fetched[M], Exception]] = [(item, item.error) for item in batch if item.error is not None]
+        good, bad = self._decoded(batch)
         convicts = list(self._suspects.held) if good else []
         letters = chain.from_iterable(self._given_up(item, why) for item, why in (*bad, *convicts))
         try:
@@ -188,7 +179,20 @@ class Partition(Generic[M]):
             DEAD_LETTERS.labels(STAGE).inc(given_up)
         self.buffer.worked(batch[-1].offset + 1, now - begun, now)
 
-    def _suspect(self, batch: Sequence[Fetched[M]], error: Exception) -> None:
+    def _decoded(self, batch: Iterable[Held]) -> tuple[list[Received[M]], list[tuple[Held, Exception]]]:
+        """Return the messages, and the records that are none, with the reason."""
+        good: list[Received[M]] = []
+        bad: list[tuple[Held, Exception]] = []
+        for item in batch:
+            try:
+                message = decode(self._topic.message, item.raw.value, item.offset)
+            except PermanentError as error:
+                bad.append((item, error))
+            else:
+                good.append(Received(self._source.partition, item.offset, message))
+        return good, bad
+
+    def _suspect(self, batch: Sequence[Held], error: Exception) -> None:
         """Find the message that fails by working the batch singly; set it aside when found."""
         if len(batch) > 1:
             self._singly_until = batch[-1].offset
@@ -198,7 +202,7 @@ class Partition(Generic[M]):
             raise StageStopped(STAGE, self._settings.errors_in_a_row, error) from error
         self.buffer.drop_before(batch[0].offset + 1)
 
-    def _given_up(self, item: Fetched[M], error: Exception) -> list[Outgoing]:
+    def _given_up(self, item: Held, error: Exception) -> list[Outgoing]:
         """Return the dead letter of a record, and the report that its unit failed, where it tells which."""
         raw = item.raw
         letter = Outgoing(
