@@ -1,6 +1,7 @@
 """`connection.status_changed`: told once for each change, in the transaction that keeps the status."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -89,7 +90,7 @@ async def test_a_status_is_told_once_wherever_its_writer_dies(
         sleeper = asyncio.create_task(keep_status(settings, topic, status))
         async with asyncio.timeout(30):
             await asleep.wait()
-    offset = await keep_status(settings, topic, status)
+    offset = await keep_status(settings, replace(topic), status)  # as another process: with a turn of its own
     awake.set()
     assert await asyncio.wait_for(sleeper, 30) == offset
     (told,) = await changes_of(console, connection["id"])
