@@ -23,6 +23,7 @@ from shared.pipeline.topics import BATCH_BYTES, CODEC, MAX_MESSAGE_BYTES, group_
 from shared.settings import Settings
 
 _TRANSACTION_TIMEOUT_MS: Final = 60_000
+_CAUSE_SECONDS: Final = 1.0
 
 
 class Publisher:
@@ -79,6 +80,8 @@ class Publisher:
                     await producer.send_offsets_to_transaction({self._source: next_offset}, self._group)
                 await asyncio.gather(*sent)  # a commit does not ask whether all that was sent has arrived
             except (KafkaError, IllegalOperation) as error:
+                if sent:  # what was on its way is told the cause a moment later
+                    await asyncio.wait(sent, timeout=_CAUSE_SECONDS)
                 raise _cause(error, sent) from error
         told.tell(self._stage)
 
