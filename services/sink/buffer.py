@@ -46,7 +46,7 @@ class Flow:
     @property
     def share(self) -> int:
         """The weight that each partition may hold."""
-        return max(1, self.most // max(1, self.partitions))
+        return self.most // max(1, self.partitions)
 
 
 class Buffer(Generic[R]):

@@ -1,7 +1,7 @@
 """The sink's loop: partitions come and go, each is worked by its own `Partition`; polling never stops."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from shared.observability.logs import log_of
 from shared.pipeline.closing import close_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.lag import Lag
+from shared.pipeline.polling import FETCH_BYTES, polled
 from shared.pipeline.topics import group_name, topic_name
 from shared.settings import Settings
 
@@ -32,11 +33,8 @@ _LOG: Final = log_of(STAGE)
 _POLL_MS: Final = 50
 _SESSION_MS: Final = 10_000
 _LAG_SECONDS: Final = 1.0
-_FETCH_BYTES: Final = 256 * 1024
-"""Of a partition at once, as they lie there, packed; a larger message comes all the same."""
 _RECORDS: Final = 50
 """Taken in at once, whatever was fetched: so many may come beyond what is to be held."""
-_NO_PARTITION: Final = -1
 
 
 class PartitionTaken(TallymanError):
@@ -69,7 +67,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             session_timeout_ms=_SESSION_MS,
             heartbeat_interval_ms=_SESSION_MS // 4,
             rebalance_timeout_ms=int(settings.drain_seconds * 1000) + 2 * _SESSION_MS,
-            max_partition_fetch_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
         )
         topics = (topic_name(settings, topic) for topic in (IMAGES_OBSERVED, SCAN_PROGRESSED))
         self._flows: Final = {topic: Flow(BATCHES_HELD_IN_ALL * settings.sink_rows) for topic in topics}
@@ -148,12 +146,10 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         for topic, flow in self._flows.items():
             flow.partitions = sum(source.topic == topic for source in self._partitions)
 
-    def _with_room(self) -> list[TopicPartition]:
-        """Return the partitions that can take more. (aiokafka's own pause would fetch again what it has fetched.)"""
+    def _with_room(self) -> Sequence[TopicPartition]:
+        """Return the partitions to poll: those that can take more; all that come, where none is ours yet."""
         sources = [source for source, partition in self._partitions.items() if partition.buffer.has_room]
-        if self._partitions and not sources:
-            return [TopicPartition(next(iter(self._flows)), _NO_PARTITION)]  # to ask for none would be to ask for all
-        return sources
+        return polled(next(iter(self._flows)), sources) if self._partitions else ()
 
     def _raise_failures(self) -> None:
         if self._failed:

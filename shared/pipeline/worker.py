@@ -6,7 +6,7 @@ acknowledged. Messages may come twice: after a crash, or when work outlives the 
 
 import asyncio
 import random
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -18,6 +18,7 @@ from shared.pipeline.closing import close_client, start_client
 from shared.pipeline.kafka import client_options
 from shared.pipeline.lag import Lag
 from shared.pipeline.outputs import BrokerRefused, Outputs
+from shared.pipeline.polling import FETCH_BYTES, polled
 from shared.pipeline.stage import PACE, Pace, Stage, StageStats
 from shared.pipeline.stage_numbers import STAGE_NUMBERS
 from shared.pipeline.topics import group_name, topic_name
@@ -31,14 +32,9 @@ _COMMIT_SECONDS: Final = 5.0
 _MARGIN_SECONDS: Final = 10.0
 """What a rebalance gets beyond the drain: for cancelled work, the last commit, and joining again."""
 
-_FETCH_BYTES: Final = 256 * 1024
-"""Of a partition at once: what is kept of it, beyond the buffer, while it is paused."""
-
 _SPAN: Final = 10
 """A partition is paused too when this many times its buffer would come again after a crash: one slow message must
 not make us remember every later one."""
-
-_NO_PARTITION: Final = -1
 
 
 async def run_stage(
@@ -127,16 +123,14 @@ class _Worker(ConsumerRebalanceListener, Generic[M]):  # type: ignore[misc]  # a
                     self._bench.receive(record, holding)
             self._bench.start()
 
-    def _room(self) -> tuple[list[TopicPartition], int]:
+    def _room(self) -> tuple[Sequence[TopicPartition], int]:
         """Return the partitions that can take more, and how many messages each of them can take.
 
-        The others pause. (aiokafka's own pause would throw away what it has fetched of them, and fetch it again.)
+        The others pause.
         """
         rooms = {partition: self._room_of(partition) for partition in self._consumer.assignment()}
         partitions = [partition for partition, room in rooms.items() if room > 0]
-        if not partitions:  # polling goes on all the same, or the group would give us up
-            return [TopicPartition(self._topic, _NO_PARTITION)], 1
-        return partitions, min(rooms[partition] for partition in partitions)
+        return polled(self._topic, partitions), min((rooms[partition] for partition in partitions), default=1)
 
     def _room_of(self, partition: TopicPartition) -> int:
         holding = self._holdings.get(partition)
@@ -195,7 +189,7 @@ def consumer_options(group: str, settings: Settings, pace: Pace) -> dict[str, An
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "isolation_level": "read_committed",
-        "max_partition_fetch_bytes": _FETCH_BYTES,
+        "max_partition_fetch_bytes": FETCH_BYTES,
         "session_timeout_ms": int(pace.session * 1000),
         "heartbeat_interval_ms": int(pace.session * 1000 / 4),
         "max_poll_interval_ms": int(pace.max_poll * 1000),

@@ -153,9 +153,8 @@ async def test_a_change_that_finds_itself_saved_already_is_not_refused(topic: Co
         nonlocal tries
         tries += 1
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(
-                asyncio.run, save(replace(topic), faster)
-            ).result()  # fences us, and saves what we are about to
+            # it fences us, and saves what we are about to
+            thread.submit(asyncio.run, save(replace(topic), faster)).result()
         return faster(snapshot)
 
     saved = await save(topic, overtaken)

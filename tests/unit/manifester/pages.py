@@ -11,13 +11,7 @@ from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.digest import Digest
 from shared.oci.platform import Platform
 from shared.pipeline.stage import Stage
-from tests.fakes.registry_access import (
-    CONTEXT,
-    FakeRegistry,
-    access,
-    connection,
-    told,
-)
+from tests.fakes.registry_access import CONTEXT, FakeRegistry, access, connection, told
 from tests.fakes.store import FakeStore
 from tests.unit.manifester.bodies import config, image
 

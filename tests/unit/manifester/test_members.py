@@ -6,10 +6,7 @@ from services.manifester.expansion import REASON_TOO_WIDE
 from shared.oci.digest import Digest
 from shared.oci.media_types import OCI_INDEX
 from shared.store.rows import ConfigRow
-from tests.fakes.registry_access import (
-    REGISTRY,
-    unavailable,
-)
+from tests.fakes.registry_access import REGISTRY, unavailable
 from tests.fakes.store import FakeStore
 from tests.unit.manifester.bodies import chart, config, entry, image, index
 from tests.unit.manifester.pages import (

@@ -5,9 +5,7 @@ from shared.messages.tags_found import FoundTag, TagsFound
 from shared.oci.digest import Digest
 from shared.oci.media_types import OCI_INDEX, OCI_MANIFEST
 from shared.registry.client import FetchedManifest, Unchanged
-from tests.fakes.registry_access import (
-    FakeRegistry,
-)
+from tests.fakes.registry_access import FakeRegistry
 from tests.fakes.store import FakeStore
 from tests.unit.manifester.bodies import entry, index
 from tests.unit.manifester.pages import ARM64, an_image, observed, page_of, registry_of, stage

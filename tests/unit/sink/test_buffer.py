@@ -19,12 +19,8 @@ def offsets(batch: list[Weighed]) -> list[int]:
     return [record.offset for record in batch]
 
 
-def flow_of(most: int = 1000, partitions: int = 1) -> Flow:
-    return Flow(most, partitions)
-
-
 def buffer(weight: int = 10, delay: float = 0.2, flow: Flow | None = None) -> Buffer[Weighed]:
-    return Buffer(weight, delay, flow or flow_of())
+    return Buffer(weight, delay, flow or Flow(1000))
 
 
 def test_what_comes_when_nothing_is_going_on_does_not_wait() -> None:
@@ -55,7 +51,7 @@ def test_a_full_batch_does_not_wait() -> None:
 
 
 def test_after_a_batch_the_next_rests_four_times_as_long_as_it_took_while_more_comes_up_to_ten_delays() -> None:
-    flow = flow_of()
+    flow = Flow(1000)
     kept, other = buffer(flow=flow), buffer(flow=flow)
     kept.worked(0, seconds=0.1, now=1.0)
     kept.offer(records(1), now=1.1)
@@ -116,7 +112,7 @@ def test_a_partition_holds_two_batches() -> None:
 
 
 def test_many_partitions_hold_a_share_each_and_half_of_it_makes_a_full_batch() -> None:
-    flow = flow_of(most=24, partitions=4)
+    flow = Flow(most=24, partitions=4)
     kept = buffer(weight=10, flow=flow)
     kept.worked(0, seconds=9.0, now=0.0)
     kept.offer(records(0, 1), now=0.0)
@@ -130,7 +126,7 @@ def test_many_partitions_hold_a_share_each_and_half_of_it_makes_a_full_batch() -
 
 
 def test_what_is_larger_than_a_share_is_taken_alone() -> None:
-    kept = buffer(weight=10, flow=flow_of(most=1, partitions=48))
+    kept = buffer(weight=10, flow=Flow(most=1, partitions=48))
     assert kept.has_room
     kept.offer(records(0, weight=7), now=0.0)
     assert (kept.has_room, offsets(kept.batch(0.0))) == (False, [0])
