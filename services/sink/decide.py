@@ -67,8 +67,10 @@ def decide_listing(state: RepositoryState, seen: Observation, fuse: Fuse) -> Dec
 def _superseded(state: RepositoryState, seen: Observation) -> bool:
     if seen.context.scan <= state.full:
         return True
-    own = [state.tags[tag].version for tag in (*seen.tags, *seen.gone) if tag in state.tags]
-    return seen.of_one_tag and any(version >= seen.context.scan for version in own)
+    if not seen.of_one_tag:
+        return False
+    own = (state.tags[tag] for tag in (*seen.tags, *seen.gone) if tag in state.tags)
+    return any(row.version >= seen.context.scan for row in own)
 
 
 @dataclass
@@ -88,10 +90,13 @@ class _Draft:
     def write(self, table: str, row: object) -> None:
         self.rows.setdefault(table, []).append(row)
 
+    def reached_by(self, digest: Digest) -> set[Digest]:
+        """Return the digest, and its members where it is an index."""
+        return {digest, *self.members.get(digest, ())}
+
     def reach(self, digests: Iterable[Digest]) -> set[Digest]:
         """Return these digests and the members of those that are indexes."""
-        straight = set(digests)
-        return straight | {child for digest in straight for child in self.members.get(digest, ())}
+        return set().union(*map(self.reached_by, digests))
 
 
 def _decide(state: RepositoryState, observed: Observation) -> Decision:
@@ -103,7 +108,8 @@ def _decide(state: RepositoryState, observed: Observation) -> Decision:
     kept = draft.reach(_digests_out_of_scope(draft))
     for digest in sorted(reached):
         _keep_image(draft, digest)
-        _keep_children(draft, digest)
+    for index in sorted(reached & members.keys()):
+        _keep_children(draft, index)
     if seen.complete and not seen.failed and not seen.of_one_tag:
         _remove_unreached(draft, reached | kept)
     if not seen.of_one_tag:
@@ -211,7 +217,7 @@ def _keep_image(draft: _Draft, digest: Digest) -> None:
 
 
 def _keep_children(draft: _Draft, index: Digest) -> None:
-    for child, platform in sorted(draft.members.get(index, {}).items()):
+    for child, platform in sorted(draft.members[index].items()):
         row = draft.state.children.get((index, child))
         if row and (row.version >= draft.scan or (row.present and not draft.seen.of_one_tag)):
             continue
@@ -239,7 +245,7 @@ def _images_of(draft: _Draft) -> dict[Digest, tuple[Digest, ...]]:
     for row in draft.rows.get("tags", ()):
         assert isinstance(row, TagRow)
         if row.present and row.digest not in images:
-            images[row.digest] = tuple(sorted(d for d in draft.reach((row.digest,)) if _kind(draft, d) == "image"))
+            images[row.digest] = tuple(sorted(d for d in draft.reached_by(row.digest) if _kind(draft, d) == "image"))
     return {digest: reached for digest, reached in images.items() if reached != (digest,)}
 
 
@@ -253,17 +259,13 @@ def _tags_of(draft: _Draft) -> dict[Digest, tuple[str, ...]]:
     told = {change.digest for change in draft.changes if change.tag is None and change.digest}
     tags: dict[Digest, list[str]] = {}
     for tag, digest in sorted(draft.seen.tags.items()):
-        for reached in draft.reach((digest,)) & told:
+        for reached in draft.reached_by(digest) & told:
             tags.setdefault(reached, []).append(tag)
     return {digest: tuple(names) for digest, names in tags.items()}
 
 
 def _counts(draft: _Draft, reached: set[Digest]) -> Counts:
-    def kind(digest: Digest) -> str:
-        row = draft.state.images.get(digest)
-        return row.kind if row else draft.seen.manifests[digest].kind
-
-    kinds = [kind(digest) for digest in reached]
+    kinds = [_kind(draft, digest) for digest in reached]
     told = [change.type for change in draft.changes]
     return Counts(
         tags=len(draft.seen.tags) + len(draft.seen.failed),

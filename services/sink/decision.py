@@ -1,6 +1,7 @@
 """A decision as the outbox keeps it: rows to write, changes to tell, the unit's outcome."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -23,7 +24,8 @@ class ChangeType(StrEnum):
     TAG_REMOVED = "tag.removed"
 
 
-class Change(Shape):
+@dataclass(slots=True)  # not frozen: see shared.store.rows
+class Change:
     """One change.  digest: what is there now, or what left.  previous: what a tag pointed to before."""
 
     type: ChangeType

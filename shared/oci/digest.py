@@ -2,9 +2,10 @@
 
 import hashlib
 import re
+from functools import partial
 from typing import Any, Final, Self
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from shared.errors import PermanentError
@@ -51,20 +52,19 @@ class Digest(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def check(text: str) -> "Digest":
-            try:
-                return cls(text)
-            except PermanentError as error:
-                raise ValueError(str(error)) from error
-
-        text = core_schema.no_info_after_validator_function(check, core_schema.str_schema())
+        # The pattern is the check: what is called then only makes one of the text. Messages are full of digests.
+        matching = core_schema.str_schema(pattern=f"^{_FORM.pattern}$")
+        text = core_schema.no_info_after_validator_function(partial(super().__new__, cls), matching)
         # One that was checked before is taken as it is: a decision is full of them.
-        checked = core_schema.union_schema(
-            [core_schema.is_instance_schema(cls), text],
-            mode="left_to_right",
+        checked = core_schema.union_schema([core_schema.is_instance_schema(cls), text], mode="left_to_right")
+        return core_schema.custom_error_schema(
+            core_schema.json_or_python_schema(json_schema=text, python_schema=checked),
             custom_error_type="digest_invalid",
             custom_error_message="It is not a sha256 digest (sha256: and 64 hex characters).",
+            serialization=core_schema.simple_ser_schema("str"),
         )
-        return core_schema.json_or_python_schema(
-            json_schema=text, python_schema=checked, serialization=core_schema.simple_ser_schema("str")
-        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        # Without the pattern: the schemas of the events were published without, and only get optional additions.
+        return {"type": "string"}

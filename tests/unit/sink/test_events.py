@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -146,11 +147,11 @@ def test_ids_differ_in_whatever_makes_two_changes_different() -> None:
     base = Change(type=ChangeType.TAG_MOVED, tag="1", previous=digest("a"), digest=digest("b"))
     changes = [
         base,
-        base.model_copy(update={"tag": "2"}),
-        base.model_copy(update={"previous": digest("c")}),
-        base.model_copy(update={"digest": digest("c")}),
-        base.model_copy(update={"type": ChangeType.TAG_CREATED}),
-        base.model_copy(update={"previous": base.digest, "digest": base.previous}),
+        replace(base, tag="2"),
+        replace(base, previous=digest("c")),
+        replace(base, digest=digest("c")),
+        replace(base, type=ChangeType.TAG_CREATED),
+        replace(base, previous=base.digest, digest=base.previous),
     ]
     decision = MOVED.model_copy(update={"changes": tuple(changes)})
     others = [
