@@ -1,4 +1,4 @@
-"""Reads the topic from its beginning: committed records, in order, without a consumer group."""
+"""Reads the topic: committed records, in order, without a consumer group."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,13 +21,15 @@ _CATCH_UP_MS: Final = 50
 class RecordReader:
     """Reads one topic; made by `reading`.
 
+    known: what was read of it before.
     end: the offset past the last record that was settled (committed or aborted) when reading began.
     position: every committed record before this offset was taken. It counts transaction markers, too.
     """
 
-    def __init__(self, consumer: Any, partition: TopicPartition, end: int) -> None:
+    def __init__(self, consumer: Any, partition: TopicPartition, known: ConnectionsSnapshot, end: int) -> None:
         self._consumer: Final = consumer
         self._partition: Final = partition
+        self._known: Final = known
         self._end: Final = end
         self.position = 0
 
@@ -42,20 +44,38 @@ class RecordReader:
         return tuple(recorded for recorded in read if recorded is not None)
 
     async def read_to_end(self) -> ConnectionsSnapshot:
-        """Return the connections as of when reading began."""
-        return await self.read_to(self._end)
+        """Return the connections as of when reading began.
 
-    async def read_to(self, end: int) -> ConnectionsSnapshot:
-        """Return what the records from here to before the offset `end` say, once they are committed."""
-        snapshot = ConnectionsSnapshot()
+        What is known is read on from its newest record. Where that is not there any more, or is another, the log is
+        not the one that was read: all of it is read.
+        """
+        newest = self._known.newest()
+        if newest is not None:
+            self._consumer.seek(self._partition, newest.offset)
+            read = await self.read_to(self._end)
+            if read[:1] == [newest]:
+                return self._known.after(read)
+            self.position = 0
+        await self._consumer.seek_to_beginning(self._partition)
+        return ConnectionsSnapshot().after(await self.read_to(self._end))
+
+    async def read_to(self, end: int) -> list[Recorded | Noted]:
+        """Return the records from here to before the offset `end`, once they are committed."""
+        read: list[Recorded | Noted] = []
         while self.position < end:
-            snapshot = snapshot.after(await self.take(_CATCH_UP_MS))
-        return snapshot
+            read += await self.take(_CATCH_UP_MS)
+        return read
+
+
+_NOTHING: Final = ConnectionsSnapshot()
 
 
 @asynccontextmanager
-async def reading(topic: ConnectionsTopic) -> AsyncIterator[RecordReader]:
-    """A reader at the topic's beginning. Raises KafkaError where the topic cannot be read."""
+async def reading(topic: ConnectionsTopic, known: ConnectionsSnapshot = _NOTHING) -> AsyncIterator[RecordReader]:
+    """A reader of the topic.  known: what was read of it before, and need not be read again.
+
+    Raises KafkaError where the topic cannot be read.
+    """
     partition = TopicPartition(topic.name, 0)
     consumer = AIOKafkaConsumer(
         **topic.options,
@@ -68,8 +88,7 @@ async def reading(topic: ConnectionsTopic) -> AsyncIterator[RecordReader]:
         await consumer.start()
         ends = await consumer.end_offsets([partition])  # first: a fetch that waits for more would hold it up
         consumer.assign([partition])
-        await consumer.seek_to_beginning(partition)
-        yield RecordReader(consumer, partition, int(ends[partition]))
+        yield RecordReader(consumer, partition, known, int(ends[partition]))
     finally:
         await consumer.stop()
 

@@ -67,10 +67,15 @@ class ConnectionsSnapshot:
         """Return the connections to that host, however it is written, by name."""
         return tuple(c for c, _ in self.present() if same_host(c.host, host))
 
+    def newest(self) -> Recorded | Noted | None:
+        """Return the newest record, None where there is none."""
+        all_: tuple[Recorded | Noted, ...] = (*self.records.values(), *self.notes.values())
+        return max(all_, key=lambda one: one.offset, default=None)
+
     def newest_change(self) -> int:
         """Return the offset of the newest record, -1 where there is none."""
-        offsets = [recorded.offset for recorded in self.records.values()]
-        return max([*offsets, *(noted.offset for noted in self.notes.values())], default=-1)
+        newest = self.newest()
+        return newest.offset if newest else -1
 
 
 def key_of_connection(registry: str) -> str:

@@ -1,9 +1,32 @@
 """Where the connections lie."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+from shared.connections.snapshot import ConnectionsSnapshot
+
+_KEPT_SECONDS: Final = 3600.0
+"""Much shorter than tombstones are kept: of what was deleted, one must still be there to be read."""
+
+
+class ReadBefore:
+    """What a writer has read of the topic, for the next one of this process: with thousands of connections, reading
+    all there is took most of a change's time."""
+
+    def __init__(self) -> None:
+        self._snapshot = ConnectionsSnapshot()
+        self._kept_at = 0.0
+
+    def keep(self, snapshot: ConnectionsSnapshot) -> None:
+        """Keep what was read just now."""
+        self._snapshot, self._kept_at = snapshot, time.monotonic()
+
+    def recalled(self) -> ConnectionsSnapshot:
+        """Return what was kept last, nothing where that is long ago."""
+        return self._snapshot if time.monotonic() - self._kept_at < _KEPT_SECONDS else ConnectionsSnapshot()
 
 
 @dataclass(frozen=True)
@@ -14,9 +37,11 @@ class ConnectionsTopic:
     name: the topic's full name; it has one partition.
     transactional_id: the one id of all its writers; taking it fences whoever wrote before.
     turn: its writers of one process go one after another; those of several fence each other.
+    read_before: by whoever had the turn before.
     """
 
     options: Mapping[str, Any] = field(repr=False)
     name: str
     transactional_id: str
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False, compare=False)
+    read_before: ReadBefore = field(default_factory=ReadBefore, init=False, repr=False, compare=False)

@@ -203,8 +203,14 @@ async def _written(topic: ConnectionsTopic, work: Callable[[SoleWriter], Awaitab
     refusals = 0
     for attempt in range(_ATTEMPTS):
         try:
-            async with asyncio.timeout(_ATTEMPT_SECONDS), _producing(topic) as producer, reading(topic) as reader:
-                return await work(SoleWriter(topic, producer, reader, await reader.read_to_end()))
+            async with (
+                asyncio.timeout(_ATTEMPT_SECONDS),
+                _producing(topic) as producer,
+                reading(topic, topic.read_before.recalled()) as reader,
+            ):
+                now = await reader.read_to_end()
+                topic.read_before.keep(now)
+                return await work(SoleWriter(topic, producer, reader, now))
         except ProducerFenced:
             pass  # another writer came between: what it wrote is to be read first
         except (KafkaError, TimeoutError) as error:

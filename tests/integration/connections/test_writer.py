@@ -1,6 +1,7 @@
 """Changes of connections on a real broker: one after another, whoever makes them, wherever."""
 
 import asyncio
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,12 +14,20 @@ from pydantic import SecretStr
 
 from shared.connections import writer
 from shared.connections.reader import reading
-from shared.connections.records import record_key
+from shared.connections.records import Noted, Recorded, read_record, record_key
 from shared.connections.rules import NameTaken, NoSuchConnection, StaleEdit, edited_connection, new_connection
 from shared.connections.secrets import Secrets
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
-from shared.connections.writer import delete, ensure_connection, new_registry_id, raise_scan_bases, save
+from shared.connections.writer import (
+    SoleWriter,
+    as_sole_writer,
+    delete,
+    ensure_connection,
+    new_registry_id,
+    raise_scan_bases,
+    save,
+)
 from shared.errors import TransientError
 from shared.messages.codec import encode
 from shared.messages.connection_changed import Connection
@@ -38,11 +47,56 @@ def named(name: str, snapshot: ConnectionsSnapshot) -> Connection:
     return new_connection(snapshot, f"registry{name}", PARTITIONS, {"name": name, "host": HOST})
 
 
+async def _what_is_known(sole: SoleWriter) -> ConnectionsSnapshot:
+    return sole.now
+
+
 async def test_a_saved_connection_is_there_with_its_offset_as_soon_as_the_writer_says_so(
     topic: ConnectionsTopic,
 ) -> None:
     saved = await save(topic, partial(named, "one"))
     assert (await saved_in(topic)).present() == ((saved.connection, saved.offset),)
+
+
+async def test_a_writer_goes_on_from_what_the_one_before_had_read(
+    topic: ConnectionsTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(topic, partial(named, "one"))
+    await save(replace(topic), partial(named, "two"))  # in another process
+    await save(topic, partial(named, "three"))
+    read: list[int] = []
+
+    def noted(key: bytes | None, value: bytes | None, offset: int) -> Recorded | Noted | None:
+        read.append(offset)
+        return read_record(key, value, offset)
+
+    monkeypatch.setattr("shared.connections.reader.read_record", noted)
+    saved = await save(topic, partial(named, "four"))
+    present = {connection.name: offset for connection, offset in (await saved_in(topic)).present()}
+    assert present.keys() == {"one", "two", "three", "four"}
+    assert read[:2] == [present["two"], present["three"]]  # what was newest then, and what came since
+    assert saved.offset == present["four"]
+
+
+@pytest.mark.parametrize("further", [0, 1000])
+async def test_what_was_read_of_another_log_is_forgotten(topic: ConnectionsTopic, further: int) -> None:
+    await save(topic, partial(named, "one"))
+    saved = await save(topic, partial(named, "two"))
+    ghost = Recorded(saved.offset + further, "registryghost", saved.connection.model_copy(update={"name": "ghost"}))
+    topic.read_before.keep(ConnectionsSnapshot().after([ghost]))
+    await save(topic, partial(named, "three"))
+    known = await as_sole_writer(topic, _what_is_known)
+    assert [connection.name for connection, _ in known.present()] == ["one", "three", "two"]
+
+
+async def test_what_was_read_long_ago_is_forgotten(topic: ConnectionsTopic, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = await save(topic, partial(named, "one"))
+    assert topic.read_before.recalled() == ConnectionsSnapshot()  # as it was before that save
+    await save(topic, partial(named, "two"))
+    assert topic.read_before.recalled().present() == ((saved.connection, saved.offset),)
+    later = time.monotonic() + 3601
+    monkeypatch.setattr("shared.connections.topic.time.monotonic", lambda: later)
+    assert topic.read_before.recalled() == ConnectionsSnapshot()
 
 
 async def test_an_equal_connection_is_not_written_again(topic: ConnectionsTopic) -> None:
