@@ -69,6 +69,7 @@ class Telling:
         self._of_state: Final = to_json(common)[:-1] + b","
         self._of_event: Final = to_json({**common, **_of_scan(context), "snapshot": decision.snapshot})[:-1] + b","
         self._facts: Final[dict[Digest, bytes]] = {}
+        self._ends: Final[dict[Digest | None, bytes]] = {}
 
     def events(self) -> Iterator[CloudEvent]:
         """Yield the decision's events, in the order they are told."""
@@ -99,11 +100,12 @@ class Telling:
         return CloudEvent(id_, kind, self._source, subject, decision.decided_at, data)
 
     def _tag_event(self, change: Change) -> bytes:
-        told: dict[str, Any] = {"tag": change.tag, "from": change.previous, "to": change.digest}
-        return self._of_event + to_json({**told, **self._reached(change.digest)})[1:]
+        told = to_json({"tag": change.tag, "from": change.previous, "to": change.digest})
+        return self._of_event + told[1:-1] + self._reached(change.digest)
 
     def _tag_state(self, row: TagRow) -> bytes:
-        return self._of_state + to_json({"tag": row.tag, "digest": row.digest, **self._reached(row.digest)})[1:]
+        told = to_json({"tag": row.tag, "digest": row.digest})
+        return self._of_state + told[1:-1] + self._reached(row.digest)
 
     def _image_event(self, row: ImageRow, ranks: Mapping[str, int]) -> bytes:
         decision = self._decision
@@ -112,11 +114,14 @@ class Telling:
         facts = self._facts_of(row)[1:-1]
         return self._of_event + facts + b"," + to_json({"tags": tags, "snapshot_rank": rank})[1:]
 
-    def _reached(self, digest: Digest | None) -> dict[str, Any]:
-        """Return what is told of a tag's digest, or that it has none."""
-        if digest is None:
-            return {"reference": None, "images": ()}
-        return {"reference": self._reference(digest), "images": self._decision.images_of.get(digest, (digest,))}
+    def _reached(self, digest: Digest | None) -> bytes:
+        """Return what is told of a tag's digest, the end of a JSON object: its event and its state tell the same."""
+        told = self._ends.get(digest)
+        if told is None:
+            images = self._decision.images_of.get(digest, (digest,)) if digest else ()
+            reference = self._reference(digest) if digest else None
+            told = self._ends[digest] = b"," + to_json({"reference": reference, "images": images})[1:]
+        return told
 
     def _facts_of(self, row: ImageRow) -> bytes:
         """Return what is told of an image, a JSON object: its event and its state tell the same."""

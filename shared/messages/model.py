@@ -1,11 +1,11 @@
 """What all messages have in common: a version, a scan, and how they are ordered."""
 
-import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 RegistryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{8,32}$")]
 """Random, made when the connection is created, never used again."""
@@ -14,20 +14,26 @@ RegistryId = Annotated[str, StringConstraints(pattern=r"^[0-9a-z]{8,32}$")]
 TraceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """Source: W3C Trace Context, trace-id."""
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+_PRINTABLE: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
-def _printable(name: str) -> str:
-    if _CONTROL.search(name):
-        raise ValueError("a name holds a control character")
-    return name
+class _Printable:
+    """A string without control characters; checked without calls from pydantic, since messages are full of names."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        printable = core_schema.custom_error_schema(
+            core_schema.str_schema(pattern=_PRINTABLE),
+            custom_error_type="name_unprintable",
+            custom_error_message="a name holds a control character",
+        )
+        return core_schema.chain_schema([handler(source), printable])
 
 
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1024),
-    AfterValidator(_printable),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1024, "pattern": r"^[^\x00-\x1f\x7f]+$"}),
+    _Printable(),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 1024, "pattern": _PRINTABLE}),
 ]
 """A repository's or tag's name as the registry gave it."""
 
