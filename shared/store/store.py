@@ -29,9 +29,8 @@ class Store:
         self._engine: Final = engine
         self._lock: Final = lock
         self._inserts: Final[dict[type[Row], Together[Sequence[Row], None]]] = {}
-        # A sink's partitions go in step: each asks for these two of its batch before it writes anything.
-        self._states: Final = lookups(partial(sink_reads.repository_states, engine), in_step=True)
-        self._decisions: Final = lookups(partial(sink_reads.decisions, engine), in_step=True)
+        self._states: Final = lookups(partial(sink_reads.repository_states, engine))
+        self._decisions: Final = lookups(partial(sink_reads.decisions, engine))
         self._tags: Final = lookups(partial(known.known_tags, engine))
         self._manifests: Final = lookups(partial(known.known_manifests, engine))
         self._configs: Final = lookups(partial(known.known_configs, engine))

@@ -2,8 +2,8 @@
 
 A statement costs the store much the same whatever it holds, and each insert makes a part that has to be merged. A
 process works many partitions and pages at once, each with statements of its own: put together they cost a fraction.
-And where some had to wait, the next statement of the kind rests first, up to four times as long as this one took: the
-busier the store, the more goes as one. Where nothing is under way, nobody waits.
+And where some had to wait, the next statement of the kind rests first, four times as long as this one took: the busier
+the store, the more goes as one. Where nothing is under way, nobody waits.
 """
 
 import asyncio
@@ -19,21 +19,16 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 _RESTS: Final = 4
-"""The longest rest after a statement that some had to wait for, in times of what it took."""
+"""Rest after a statement that some had to wait for, in times of what it took."""
 
 _MOST_REST_SECONDS: Final = 1.0
 
 
 class Together(Generic[A, G]):
-    """work: does what several ask, and returns what each gets, in their order.
+    """work: does what several ask, and returns what each gets, in their order."""
 
-    in_step: those who ask wait for each other's answers, so that once all have asked no more comes. A rest ends then:
-    when as long as the last statement took nobody has asked.
-    """
-
-    def __init__(self, work: Callable[[Sequence[A]], Awaitable[Sequence[G]]], *, in_step: bool = False) -> None:
+    def __init__(self, work: Callable[[Sequence[A]], Awaitable[Sequence[G]]]) -> None:
         self._work: Final = work
-        self._silence: Final = 1 if in_step else _RESTS
         self._waiting: list[tuple[A, asyncio.Future[G]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -53,15 +48,7 @@ class Together(Generic[A, G]):
             if taken:  # else whoever asked has gone
                 await self._answer(taken)
             if self._waiting:
-                await self._rest(time.monotonic() - begun)
-
-    async def _rest(self, took: float) -> None:
-        """Let more come."""
-        ends = time.monotonic() + min(_RESTS * took, _MOST_REST_SECONDS)
-        known = 0
-        while known < len(self._waiting) and (left := ends - time.monotonic()) > 0:
-            known = len(self._waiting)
-            await asyncio.sleep(min(self._silence * took, left))
+                await asyncio.sleep(min(_RESTS * (time.monotonic() - begun), _MOST_REST_SECONDS))
 
     async def _answer(self, taken: Sequence[tuple[A, "asyncio.Future[G]"]]) -> None:
         try:
@@ -85,12 +72,12 @@ def _fail(futures: "Iterable[asyncio.Future[G]]", error: Exception) -> None:
 
 
 def lookups(
-    read: Callable[[Collection[K]], Awaitable[Mapping[K, V]]], *, in_step: bool = False
+    read: Callable[[Collection[K]], Awaitable[Mapping[K, V]]],
 ) -> Together[Collection[K], dict[K, V]]:
-    """Return lookups put together.  read: returns what is found of the keys.  in_step: see `Together`."""
+    """Return lookups put together.  read: returns what is found of the keys."""
 
     async def work(asked: Sequence[Collection[K]]) -> list[dict[K, V]]:
         found = await read(set().union(*asked))
         return [{key: found[key] for key in keys if key in found} for keys in asked]
 
-    return Together(work, in_step=in_step)
+    return Together(work)

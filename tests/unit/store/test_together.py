@@ -1,7 +1,6 @@
 """Calls put together: one at a time, those that wait go as one, and nobody pays for another's mistake."""
 
 import asyncio
-import time
 from collections.abc import Collection, Sequence
 
 import pytest
@@ -58,21 +57,6 @@ async def test_after_one_that_some_waited_for_the_next_rests_and_more_go_with_it
     assert work.calls == [[1]]
     assert await asyncio.gather(*tasks) == [2, 4, 6]
     assert work.calls == [[1], [2, 3]]
-
-
-@pytest.mark.parametrize(("in_step", "least", "most"), [(False, 0.8, 60.0), (True, 0.3, 0.8)])
-async def test_where_all_go_in_step_a_rest_ends_once_all_have_asked(in_step: bool, least: float, most: float) -> None:
-    work = Work()
-    together = Together(work, in_step=in_step)
-    tasks = await asked(together, 1, 2)
-    await asyncio.sleep(0.2)  # what the first takes
-    work.gate.set()
-    begun = time.monotonic()
-    await asyncio.sleep(0.1)
-    tasks += await asked(together, 3)  # within the rest, which goes on
-    assert await asyncio.gather(*tasks) == [2, 4, 6]
-    assert work.calls == [[1], [2, 3]]
-    assert least < time.monotonic() - begun < most
 
 
 async def test_where_nothing_is_under_way_nobody_waits() -> None:
