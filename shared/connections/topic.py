@@ -13,8 +13,8 @@ _KEPT_SECONDS: Final = 3600.0
 
 
 class ReadBefore:
-    """What a writer has read of the topic, for the next one of this process: with thousands of connections, reading
-    all there is took most of a change's time."""
+    """What a view or a writer of this process has read of the topic, for the next writer: with thousands of
+    connections, reading all there is took most of a change's time."""
 
     def __init__(self) -> None:
         self._snapshot = ConnectionsSnapshot()
@@ -37,7 +37,7 @@ class ConnectionsTopic:
     name: the topic's full name; it has one partition.
     transactional_id: the one id of all its writers; taking it fences whoever wrote before.
     turn: its writers of one process go one after another; those of several fence each other.
-    read_before: by whoever had the turn before.
+    read_before: where the next writer goes on.
     """
 
     options: Mapping[str, Any] = field(repr=False)

@@ -154,5 +154,6 @@ class ConnectionsView:
 
     def _advance(self, snapshot: ConnectionsSnapshot, position: int) -> None:
         self._now, self._position = snapshot, position
+        self._topic.read_before.keep(snapshot)
         self._moved.set()
         self._moved = asyncio.Event()

@@ -19,6 +19,7 @@ from shared.connections.rules import NameTaken, NoSuchConnection, StaleEdit, edi
 from shared.connections.secrets import Secrets
 from shared.connections.snapshot import ConnectionsSnapshot
 from shared.connections.topic import ConnectionsTopic
+from shared.connections.view import ConnectionsView
 from shared.connections.writer import (
     SoleWriter,
     as_sole_writer,
@@ -76,6 +77,14 @@ async def test_a_writer_goes_on_from_what_the_one_before_had_read(
     assert present.keys() == {"one", "two", "three", "four"}
     assert read[:2] == [present["two"], present["three"]]  # what was newest then, and what came since
     assert saved.offset == present["four"]
+
+
+async def test_a_writer_goes_on_from_what_a_view_of_its_process_has_read(
+    topic: ConnectionsTopic, view: ConnectionsView
+) -> None:
+    saved = await save(replace(topic), partial(named, "one"))  # in another process
+    await view.seen(saved.offset)
+    assert topic.read_before.recalled().present() == ((saved.connection, saved.offset),)
 
 
 @pytest.mark.parametrize("further", [0, 1000])
