@@ -5,7 +5,6 @@ Held against a randomised model of crashes, zombies, redelivery and overlapping 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Final
 
 from services.sink.decision import Change, ChangeType, Decision, Rows
@@ -84,7 +83,7 @@ class _Draft:
     rows: dict[str, list[object]] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
-    @cached_property  # it is asked for each tag
+    @property
     def scan(self) -> int:
         return self.seen.context.scan
 

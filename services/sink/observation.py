@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
 from typing import Final
 
 from shared.messages.images_observed import ImagesObserved, ObservedManifest
@@ -37,7 +36,7 @@ class Observation:
     failures: tuple[Failure, ...] = ()
     requests: int = 0
 
-    @cached_property  # it is asked for each tag
+    @property
     def of_one_tag(self) -> bool:
         """True for a one-tag scan: it proves only its own tag."""
         return self.context.kind is ScanKind.TAG

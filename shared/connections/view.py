@@ -73,7 +73,7 @@ class ConnectionsView:
         if registry in self._now.records:
             return self._now.connection(registry)
         try:
-            async with reading(self._topic) as reader:
+            async with reading(self._topic, self._now) as reader:
                 return (await reader.read_to_end()).connection(registry)
         except KafkaError as error:
             raise self._unread() from error

@@ -64,6 +64,19 @@ async def test_a_view_started_after_a_transaction_answers_for_its_record_though_
     await view.stop()
 
 
+async def test_a_registry_that_a_view_does_not_know_yet_is_looked_for_in_what_came_since(
+    topic: ConnectionsTopic,
+) -> None:
+    one = await saved(topic, "one")
+    view = ConnectionsView(topic)
+    await view.start()
+    await view.stop()  # it sees no more by itself
+    two = await saved(topic, "two")
+    assert await view.latest(one.connection.registry) == one.connection
+    assert await view.latest(two.connection.registry) == two.connection
+    assert await view.latest("registrythree") is None
+
+
 async def test_a_deleted_connection_is_no_more(topic: ConnectionsTopic, view: ConnectionsView) -> None:
     one = await saved(topic, "one")
     offset = await delete(topic, one.connection.registry)
