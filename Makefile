@@ -11,8 +11,8 @@ REGISTRY ?=
 ONCE ?=
 ARGS ?=
 LOCK_TOOLS := .cache/lock-tools
-PIP_COMPILE := $(LOCK_TOOLS)/bin/pip-compile --generate-hashes --allow-unsafe --strip-extras --no-header --quiet \
-	--no-emit-options
+# One lock for every platform: what only some of them need carries a marker.
+COMPILE := $(LOCK_TOOLS)/bin/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet
 
 ##@ Use
 
@@ -89,9 +89,9 @@ screenshots: dev setup doctor  ## Take the README's pictures of the console anew
 	@$(BIN)/python -m tests.support.screenshots
 
 .PHONY: lock
-lock: $(LOCK_TOOLS)/bin/pip-compile  ## Pin the newest allowed packages anew, with hashes and no addresses
-	$(PIP_COMPILE) --upgrade --extra setup --output-file requirements.lock pyproject.toml
-	$(PIP_COMPILE) --upgrade --extra setup --extra dev --constraint requirements.lock \
+lock: $(LOCK_TOOLS)/bin/uv  ## Pin the newest allowed packages anew, with hashes and no addresses
+	$(COMPILE) --upgrade --extra setup --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --extra setup --extra dev --constraint requirements.lock \
 		--output-file requirements-dev.lock pyproject.toml
 
 .PHONY: clean
@@ -141,9 +141,9 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements-dev.lock
 	@touch $@
 
-$(LOCK_TOOLS)/bin/pip-compile: | $(BIN)/pip
+$(LOCK_TOOLS)/bin/uv: | $(BIN)/pip
 	@$(BIN)/python -m venv $(LOCK_TOOLS)
-	@$(LOCK_TOOLS)/bin/python -m pip --quiet install pip-tools==7.6.2
+	@$(LOCK_TOOLS)/bin/python -m pip --quiet install uv==0.13.9
 
 .env:
 	@umask 077 && sed \
