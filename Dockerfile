@@ -5,8 +5,9 @@ RUN python -m venv /opt/tallyman
 ENV PATH=/opt/tallyman/bin:$PATH
 WORKDIR /src
 # The pinned packages first: this layer is built anew only when the lock changes.
-COPY requirements.lock ./
-RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements.lock
+COPY requirements-build.lock requirements.lock ./
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements-build.lock \
+    && pip install --no-cache-dir --require-hashes --no-build-isolation --requirement requirements.lock
 COPY pyproject.toml README.md ./
 COPY shared shared
 COPY services services

@@ -10,9 +10,10 @@ DATA ?= $(or $(TALLYMAN_DATA),data)
 REGISTRY ?=
 ONCE ?=
 ARGS ?=
-LOCK_TOOLS := .cache/lock-tools
-# One lock for every platform: what only some of them need carries a marker.
-COMPILE := $(LOCK_TOOLS)/bin/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet
+# One lock for every platform: what only some of them need carries a marker. Wheels only, except of BUILT, which has
+# none on Linux aarch64 and is built there from its source.
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
+BUILT := faust-streaming
 
 ##@ Use
 
@@ -89,10 +90,14 @@ screenshots: dev setup doctor  ## Take the README's pictures of the console anew
 	@$(BIN)/python -m tests.support.screenshots
 
 .PHONY: lock
-lock: $(LOCK_TOOLS)/bin/uv  ## Pin the newest allowed packages anew, with hashes and no addresses
-	$(COMPILE) --upgrade --extra setup --output-file requirements.lock pyproject.toml
-	$(COMPILE) --upgrade --extra setup --extra dev --constraint requirements.lock \
-		--output-file requirements-dev.lock pyproject.toml
+lock: dev  ## Pin the newest allowed packages anew, with hashes and no addresses
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --group build --constraint requirements.lock --output-file requirements-build.lock
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@for lock in requirements.lock requirements-dev.lock; do \
+		sed -n '/^$(BUILT)==/d; s/^\([a-z0-9-]*\)==.*/--only-binary \1/p' $$lock | cat - $$lock > $$lock.new && \
+		mv $$lock.new $$lock || exit; \
+	done
 
 .PHONY: clean
 clean:  ## Remove what was set up and cached here; the data folder stays
@@ -123,9 +128,10 @@ $(BIN)/pip:
 		exit 1; \
 	}
 
-$(VENV)/.packages: requirements.lock | $(BIN)/pip
+$(VENV)/.packages: requirements-build.lock requirements.lock | $(BIN)/pip
 	@echo 'Installing the pinned packages (180 MB to download, once)'
-	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements.lock
+	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements-build.lock
+	@$(PIP) install --require-hashes --no-build-isolation --requirement requirements.lock
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.packages
@@ -138,12 +144,8 @@ $(VENV)/.jars: shared/pipeline/jars.lock $(VENV)/.installed
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 	@echo 'Installing the packages of the tests'
-	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements-dev.lock
+	@$(PIP) install --require-hashes --no-build-isolation --requirement requirements-dev.lock
 	@touch $@
-
-$(LOCK_TOOLS)/bin/uv: | $(BIN)/pip
-	@$(BIN)/python -m venv $(LOCK_TOOLS)
-	@$(LOCK_TOOLS)/bin/python -m pip --quiet install uv==0.13.9
 
 .env:
 	@umask 077 && sed \
