@@ -6,8 +6,8 @@ ENV PATH=/opt/tallyman/bin:$PATH
 WORKDIR /src
 # The pinned packages first: this layer is built anew only when the lock changes.
 COPY requirements-build.lock requirements.lock ./
-RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements-build.lock \
-    && pip install --no-cache-dir --require-hashes --no-build-isolation --requirement requirements.lock
+RUN pip install --no-cache-dir --require-hashes --only-binary :all: --requirement requirements-build.lock
+RUN pip install --no-cache-dir --require-hashes --no-build-isolation --requirement requirements.lock
 COPY pyproject.toml README.md ./
 COPY shared shared
 COPY services services

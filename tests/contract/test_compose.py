@@ -104,9 +104,24 @@ def test_the_image_runs_as_an_ordinary_user() -> None:
 
 def test_the_image_holds_the_pinned_packages_and_no_other() -> None:
     installs = re.findall(r"^RUN pip install (.*)$", DOCKERFILE, re.MULTILINE)
-    assert ["--require-hashes" in line and "requirements.lock" in line for line in installs] == [True, False]
-    assert "--no-deps" in installs[1]
+    assert ["--require-hashes" in line and line.rpartition(" ")[2] for line in installs] == [
+        "requirements-build.lock",
+        "requirements.lock",
+        False,
+    ]
+    assert "--no-deps" in installs[2]
     assert "requirements-dev" not in DOCKERFILE
+
+
+@pytest.mark.parametrize("lock", ["requirements-build.lock", "requirements.lock"])
+def test_the_image_and_make_install_a_lock_with_the_same_options(lock: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    image, make = (
+        re.findall(rf"(?:pip|\$\(PIP\)) install (?:--no-cache-dir )?(.*) --requirement {lock}$", text, re.MULTILINE)
+        for text in (DOCKERFILE, makefile)
+    )
+    assert len(image) == 1
+    assert image == make
 
 
 def test_what_the_image_copies_reaches_the_builder() -> None:
