@@ -38,7 +38,12 @@ def test_no_tracked_file_names_a_registry_of_packages_or_a_path_of_a_machine() -
 
 
 def test_locks_are_there_for_packages_and_for_jars() -> None:
-    assert {path.name for path in LOCKS} >= {"requirements.lock", "requirements-dev.lock", "jars.lock"}
+    assert {path.name for path in LOCKS} >= {
+        "requirements-build.lock",
+        "requirements.lock",
+        "requirements-dev.lock",
+        "jars.lock",
+    }
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=str)
@@ -51,6 +56,11 @@ def test_a_lock_pins_by_hash_and_carries_no_address(lock: Path) -> None:
 def test_the_packages_of_the_tests_agree_with_those_of_the_product() -> None:
     ours, tests = _pins("requirements.lock"), _pins("requirements-dev.lock")
     assert {name: tests.get(name) for name in ours} == ours
+
+
+def test_the_packages_of_the_build_agree_with_those_of_the_product() -> None:
+    build, ours = _pins("requirements-build.lock"), _pins("requirements.lock")
+    assert {name: ours[name] for name in build if name in ours} == {name: build[name] for name in build if name in ours}
 
 
 def test_every_package_that_the_product_asks_for_is_pinned() -> None:
@@ -66,7 +76,8 @@ def test_every_data_file_of_the_code_is_packed_with_it() -> None:
 
 
 def _pins(lock: str) -> dict[str, str]:
-    return dict(re.findall(r"^([\w.-]+)==(\S+)", _text(Path(lock)), re.MULTILINE))
+    """Return each package's version and marker."""
+    return dict(re.findall(r"^([\w.-]+)==(.+?) \\$", _text(Path(lock)), re.MULTILINE))
 
 
 def _text(path: Path) -> str:
