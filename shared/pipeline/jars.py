@@ -17,12 +17,12 @@ from typing import Final
 from jgo.maven import MavenContext
 
 from shared.errors import TallymanError
+from shared.pipeline.downloads import UntrustedServer, download, session
 from shared.settings import load_settings
 
 LOCK: Final = Path(__file__).with_name("jars.lock")
 
 _DOWNLOADS_AT_ONCE: Final = 8
-_TIMEOUT_SECONDS: Final = 30
 
 
 class JarError(TallymanError):
@@ -43,6 +43,12 @@ class Jar:
     def file_name(self) -> str:
         _, artifact, version = self.coordinate.split(":")
         return f"{artifact}-{version}.jar"
+
+    @property
+    def path(self) -> str:
+        """Where it lies in a Maven repository."""
+        group, artifact, version = self.coordinate.split(":")
+        return f"{group.replace('.', '/')}/{artifact}/{version}/{self.file_name}"
 
 
 def locked_jars(lock: Path = LOCK) -> tuple[Jar, ...]:
@@ -87,20 +93,27 @@ def _download(folder: Path, jars: Iterable[Jar], downloaded: Callable[[Jar], Non
         tempfile.TemporaryDirectory(dir=folder, prefix="download-") as scratch,
         ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as threads,
     ):
-        maven = MavenContext(repo_cache=Path(scratch), timeout=_TIMEOUT_SECONDS)
         try:
-            for done in as_completed([threads.submit(_download_one, maven, jar, folder) for jar in jars]):
+            for done in as_completed([threads.submit(_download_one, Path(scratch), jar, folder) for jar in jars]):
                 downloaded(done.result())
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)  # without a network each would wait for its timeout
             raise
 
 
-def _download_one(maven: MavenContext, jar: Jar, folder: Path) -> Jar:
-    group, artifact, version = jar.coordinate.split(":")
+def _download_one(scratch: Path, jar: Jar, folder: Path) -> Jar:
+    """Each download has a session of its own: they are not made for threads."""
+    path = scratch / jar.file_name
     try:
-        path = maven.create_dependency(f"{group}:{artifact}:jar:{version}:compile").artifact.resolve()
-    except (OSError, RuntimeError) as error:  # requests' errors are OSErrors; jgo raises RuntimeError
+        with session() as own:
+            download(own, f"{_repository()}/{jar.path}", path)
+    except UntrustedServer as error:
+        raise JarError(
+            f"The jar {jar.file_name} of the embedded broker could not be downloaded: {error}. Where a proxy inspects "
+            "HTTPS, name a file with its CA certificate in SSL_CERT_FILE, PIP_CERT or REQUESTS_CA_BUNDLE, or add it "
+            "to the system's, and run `make setup` again."
+        ) from error
+    except OSError as error:  # requests' errors are OSErrors
         raise JarError(
             f"The jar {jar.file_name} of the embedded broker could not be downloaded ({type(error).__name__}): check "
             "the network and the proxy settings and run `make setup` again, or set TALLYMAN_KAFKA to a broker of "
@@ -109,6 +122,11 @@ def _download_one(maven: MavenContext, jar: Jar, folder: Path) -> Jar:
     # Checked before it gets its name: what lies in the folder was right once, also for a process beside this one.
     os.replace(_checked(path, jar), folder / jar.file_name)
     return jar
+
+
+def _repository() -> str:
+    """Return the address of Maven's central repository."""
+    return next(iter(MavenContext().remote_repos.values()))
 
 
 def _checked(path: Path, jar: Jar) -> Path:
