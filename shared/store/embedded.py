@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ProgrammingError
 
 from shared.store.engine import Setting
+from shared.store.engine_output import written_to
 from shared.store.errors import StoreError
 from shared.store.keys import FORMAT, KEYS, Keys
 
@@ -29,21 +30,30 @@ class Embedded:
         self.where: Final = f"The embedded store in {folder}"
         self.threads: Final = 4
         self._folder: Final = folder
+        self._log: Final = folder / "engine.log"
         _leave_standard_input()
         folder.mkdir(parents=True, exist_ok=True)
-        with self._open() as client:
+        # What it writes is for its makers: where it finds no cgroup file, thirty lines of C++ stack.
+        with self._errors(), written_to(self._log), self._open() as client:
             client.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
 
     def connect(self, settings: Mapping[str, Setting]) -> Client:
-        return self._open(database=DATABASE, settings={"max_query_size": _QUERY_BYTES, **settings})
+        with self._errors():
+            return self._open(database=DATABASE, settings={"max_query_size": _QUERY_BYTES, **settings})
 
     def _open(self, **options: Any) -> Client:
+        return clickhouse_connect.get_client(interface="chdb", path=str(self._folder), tz_mode="aware", **options)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise StoreError for what keeps the engine from being opened."""
         try:
-            return clickhouse_connect.get_client(interface="chdb", path=str(self._folder), tz_mode="aware", **options)
-        except ProgrammingError as error:
+            yield
+        except (ProgrammingError, PermissionError) as error:
             raise StoreError(
                 f"{self.where} cannot be opened. Most likely another Tallyman process has it open: stop that one, "
-                "or choose another data folder. Else see that the folder can be written."
+                f"or choose another data folder. Else see that the folder can be written, and what the engine wrote in "
+                f"{self._log}."
             ) from error
 
     @contextmanager

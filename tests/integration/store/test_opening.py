@@ -54,6 +54,18 @@ asyncio.run(main())
 """
 
 
+# Hides the cgroup files from a command, without root: the engine then writes a stack at its start.
+WITHOUT_CGROUPS = (
+    "unshare",
+    "--map-root-user",
+    "--mount",
+    "sh",
+    "-c",
+    'mount -t tmpfs none /sys/fs/cgroup && exec "$@"',
+    "sh",
+)
+
+
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
 
@@ -190,3 +202,10 @@ async def test_what_was_acknowledged_is_there_whole_after_a_kill(tmp_path: Path)
 async def test_settings_without_a_server_mean_the_embedded_store(embedded_store: Store) -> None:
     assert await embedded_store.query("SELECT currentDatabase() AS here") == [{"here": "tallyman"}]
     assert Settings().clickhouse is None
+
+
+def test_what_the_embedded_engine_writes_at_its_start_is_in_its_log(tmp_path: Path) -> None:
+    command = [*WITHOUT_CGROUPS, sys.executable, "-c", OPEN_AND_COUNT, str(tmp_path)]
+    opened = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (opened.returncode, opened.stdout, opened.stderr) == (0, "[]\n", "")
+    assert "Cannot use cgroups reader" in (tmp_path / "clickhouse" / "engine.log").read_text()
