@@ -10,6 +10,7 @@ DATA ?= $(or $(TALLYMAN_DATA),data)
 REGISTRY ?=
 ONCE ?=
 ARGS ?=
+WORKERS ?= 2
 # One lock for every platform: what only some of them need carries a marker. Wheels only, except of BUILT, which has
 # none on Linux aarch64 and is built there from its source.
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
@@ -36,7 +37,7 @@ down:  ## Stop the containers; their data stays in its volumes
 
 .PHONY: test
 test: dev setup doctor  ## Run the whole test suite on real parts; ARGS="…" go to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 .PHONY: check
 check: lint  ## `lint`, then the unit and contract tests: a few minutes

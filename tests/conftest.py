@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.support.broker",
     "tests.support.clickhouse",
     "tests.support.store_rows",
+    "tests.support.worker_groups",
 ]
 
 # anyio imports its parts when they are first asked for, and pytest, whose plugin it is, rewrites them then. Deep within

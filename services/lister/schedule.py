@@ -38,6 +38,7 @@ async def keep_schedule(
     partitions: int,
     clock: Callable[[], datetime],
     stop: asyncio.Event,
+    tick_seconds: float = _TICK_SECONDS,
 ) -> None:
     """Ask for what is due of the registries whose slot lies in the partitions `owned` at each moment, until `stop`.
 
@@ -50,7 +51,7 @@ async def keep_schedule(
             if await _is_far_enough(stretches, known, connection, slot):
                 await _ask(requests, connection, slot, now)
         with suppress(TimeoutError):
-            async with asyncio.timeout(_TICK_SECONDS):
+            async with asyncio.timeout(tick_seconds):
                 await stop.wait()
 
 

@@ -1,4 +1,5 @@
-"""The command line as people use it: a process of its own for each command, and the service that answers them."""
+"""The command line as people use it: a process of its own for each command (a fork where it only runs to its end), and
+the service that answers them."""
 
 import asyncio
 import json
@@ -18,6 +19,7 @@ from shared.connections.rules import ConnectionSettings
 from shared.settings import Settings
 from tallyman.door import Door
 from tallyman.loading import Loaded, load
+from tests.e2e.command_server import run_command
 
 _COMMAND: Final = (sys.executable, "-m", "tallyman")
 _COMMAND_SECONDS: Final = 120.0
@@ -46,27 +48,20 @@ class Finished:
 class Tallyman:
     """The command line on one data folder, with nothing of Tallyman in the environment but `environment`.
 
-    said: everything the commands of this folder have printed, for the search for secrets.
+    said: everything the commands of this folder have printed, for the search for secrets.  forks: whether commands that
+    run to their end are forks of a process that has imported them; else each is a process of its own, as a user's is.
     """
 
     data: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    forks: bool = True
 
     async def __call__(self, *words: str, code: int = 0, stdin: str = "") -> Finished:
         """Run a command to its end. Fails, showing what it said, where its exit code is not `code`."""
         started = time.monotonic()
-        process = await self.start(*words)
-        try:
-            async with asyncio.timeout(_COMMAND_SECONDS):
-                out, err = await process.communicate(stdin.encode())
-        finally:
-            if process.returncode is None:  # nobody waits for it any more
-                process.kill()
-                await process.wait()
-        done = Finished(
-            words, process.returncode or 0, out.decode(), err.decode(), seconds=round(time.monotonic() - started, 1)
-        )
+        ended = await (self._forked if self.forks else self._own_process)(words, stdin)
+        done = Finished(words, *ended, seconds=round(time.monotonic() - started, 1))
         self.said += [done.out, done.err]
         assert done.code == code, f"tallyman {' '.join(words)} ended with {done.code}: {done.out}{done.err}"
         return done
@@ -105,12 +100,29 @@ class Tallyman:
     async def start(self, *words: str, stderr: Any = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
         """Start a command, its input and output in pipes."""
         return await asyncio.create_subprocess_exec(
-            *(*_COMMAND, *words, *(() if "--help" in words else ("--data", str(self.data)))),
+            *(*_COMMAND, *self._words(words)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env=_environment(self.environment),
         )
+
+    async def _forked(self, words: tuple[str, ...], stdin: str) -> tuple[int, str, str]:
+        return await run_command(self._words(words), _environment(self.environment), stdin, _COMMAND_SECONDS)
+
+    async def _own_process(self, words: tuple[str, ...], stdin: str) -> tuple[int, str, str]:
+        process = await self.start(*words)
+        try:
+            async with asyncio.timeout(_COMMAND_SECONDS):
+                out, err = await process.communicate(stdin.encode())
+        finally:
+            if process.returncode is None:  # nobody waits for it any more
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, out.decode(), err.decode()
+
+    def _words(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        return words if "--help" in words else (*words, "--data", str(self.data))
 
     @asynccontextmanager
     async def serving(self, *words: str) -> AsyncIterator["Service"]:

@@ -91,7 +91,8 @@ async def every_record(kafka: str, folder: Path) -> bytes:
 
 
 async def test_it_is_nowhere(tmp_path: Path, server: ProductServer) -> None:
-    tallyman = Tallyman(tmp_path / "data", {"TALLYMAN_LOG_LEVEL": "debug", "TALLYMAN_ATTEMPTS": "2"})
+    settings = {"TALLYMAN_LOG_LEVEL": "debug", "TALLYMAN_ATTEMPTS": "2"}
+    tallyman = Tallyman(tmp_path / "data", settings, forks=False)  # its process list is looked at
     said: list[str] = []
     lists: list[str] = []
     async with tallyman.serving() as service:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 _UNKNOWN = 599
+_CLOSED_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,12 @@ class HostileRegistry:
 
     def requests(self, path: str) -> list[Seen]:
         return [seen for seen in self.seen if seen.path == path]
+
+    async def all_closed(self) -> None:
+        """Wait until no connection is open. Raises TimeoutError."""
+        async with asyncio.timeout(_CLOSED_SECONDS):
+            while self.connections:  # noqa: ASYNC110  # a count, not one event
+                await asyncio.sleep(0.02)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""

@@ -169,7 +169,7 @@ async def test_one_slow_message_does_not_make_the_worker_remember_every_later_on
 
 async def test_memory_is_bounded_by_the_buffers_whatever_the_backlog(fresh_topics: Settings) -> None:
     settings = with_settings(fresh_topics, buffer_messages=50)
-    backlog = 20_000
+    backlog = 8_000
     await send(settings, [found(f"r{n % 16}", f"app{n % 97}", n, slot=n % 16) for n in range(backlog)])
     stats, held = StageStats(), []
 

@@ -54,6 +54,14 @@ async def answered(*all_answers: list[float]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def more_answered(all_answers: list[list[float]]) -> None:
+    """Wait until every one of them has had another answer."""
+    before = [len(answers) for answers in all_answers]
+    async with asyncio.timeout(15):
+        while any(len(answers) == then for answers, then in zip(all_answers, before, strict=True)):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 async def settled(*all_answers: list[float]) -> None:
     """Wait until every one of them has its share."""
     await answered(*all_answers)
@@ -65,6 +73,19 @@ async def measured(lines: list[dict[str, object]], seconds: float) -> int:
     before = len(arrivals(lines))
     await asyncio.sleep(seconds)
     return len(arrivals(lines)) - before
+
+
+async def most_measured(lines: list[dict[str, object]], seconds: float, enough: float) -> int:
+    """Return how many requests come in so many seconds, at most: a busy machine lowers what is used.
+
+    enough: what ends it; else it is measured three times.
+    """
+    most = 0
+    for _ in range(3):
+        most = max(most, await measured(lines, seconds))
+        if most >= enough:
+            break
+    return most
 
 
 @pytest.mark.parametrize(("max_rps", "max_connections"), [(10, 5), (60, 9)])
@@ -79,10 +100,11 @@ async def test_three_processes_together_use_the_limit_and_never_more(
             for service in ("lister", "tagger", "manifester")
         ]
         await settled(*answers)
-        used = max([await measured(lines, 4) for _ in range(3)])  # three goes: a busy machine lowers what is used
+        wanted = 0.9 * max_rps * 4
+        used = await most_measured(lines, 4, wanted)
     assert most_in_a_second(arrivals(lines)) <= max_rps
     assert most_open(lines) <= max_connections
-    assert used >= 0.9 * max_rps * 4
+    assert used >= wanted
 
 
 async def test_who_works_alone_does_not_wait(fresh_topics: Settings) -> None:
@@ -99,9 +121,9 @@ async def test_who_leaves_leaves_its_share_to_the_others(fresh_topics: Settings)
         async with asking(fresh_topics, "manifester", url, **limits) as stays:
             async with asking(fresh_topics, "manifester", url, **limits) as leaves:
                 await settled(stays, leaves)
-            await asyncio.sleep(2.5)
-            used = max([await measured(lines, 3) for _ in range(3)])  # three goes: a busy machine lowers what is used
-    assert used >= 0.85 * 40 * 3
+            wanted = 0.85 * 40 * 3
+            used = await most_measured(lines, 3, wanted)
+    assert used >= wanted
     assert most_in_a_second(arrivals(lines)) <= 40
     assert most_open(lines) <= 2
 
@@ -124,9 +146,7 @@ async def test_what_is_no_claim_is_passed_over(fresh_topics: Settings) -> None:
             await answered(answers)
             for key, value in junk:
                 await producer.send_and_wait(topic, value, key, partition=0)
-            before = len(answers)
-            await asyncio.sleep(1)
-            assert len(answers) > before
+            await more_answered([answers])
     await producer.stop()
 
 
@@ -174,12 +194,11 @@ async def three_asking(settings: Settings, url: str, **limits: int) -> AsyncIter
 
 async def test_a_pause_that_one_is_asked_for_is_kept_by_all(fresh_topics: Settings) -> None:
     with counting_server() as (server, lines):
-        async with three_asking(fresh_topics, server.url, max_rps=60):
+        async with three_asking(fresh_topics, server.url, max_rps=60) as answers:
             server.refuse_next(429, "Retry-After: 2")
             await asyncio.sleep(0.7)  # a beat's way, and what was under way
             assert await measured(lines, 1.0) == 0
-            await asyncio.sleep(3.0)
-            assert await measured(lines, 2.0) > 0
+            await more_answered(answers)
 
 
 async def test_a_registry_that_takes_less_gets_less_of_all_together(fresh_topics: Settings) -> None:
@@ -203,9 +222,7 @@ async def test_a_registry_that_does_not_answer_is_tried_by_one_request_at_a_time
             await asyncio.sleep(4)
             assert await measured(lines, 4) <= 4
             server.breaks_every = 0
-            before = [len(of_one) for of_one in answers]
-            await asyncio.sleep(12)
-            assert all(len(of_one) > then for of_one, then in zip(answers, before, strict=True))
+            await more_answered(answers)
 
 
 async def test_a_password_that_one_process_saw_rejected_is_shown_by_no_other(
