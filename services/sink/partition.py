@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final, Generic, TypeVar
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from services.sink.buffer import Buffer, Flow
 from services.sink.ports import Clocks, Outgoing, Received, Work
-from services.sink.publisher import Publisher
+from services.sink.publisher import NewProducer, Publisher
 from services.sink.sending import outgoing
 from services.units import unit_failed
 from shared.errors import PermanentError, TallymanError, TransientError
@@ -74,6 +74,7 @@ class Partition(Generic[M]):
         settings: Settings,
         clocks: Clocks,
         flow: Flow,
+        new_producer: NewProducer = AIOKafkaProducer,
     ) -> None:
         self._source: Final = source
         self._topic: Final = topic
@@ -81,6 +82,7 @@ class Partition(Generic[M]):
         self._committed: Final = committed
         self._settings: Final = settings
         self._clocks: Final = clocks
+        self._new_producer: Final = new_producer
         self._suspects: Final[Suspects[Held]] = Suspects(settings.errors_in_a_row)
         self._singly_until = -1
         self._arrived = asyncio.Event()
@@ -105,7 +107,7 @@ class Partition(Generic[M]):
                 first = await self._first_cause()
                 if self._stopping:
                     return
-                async with Publisher(self._settings, STAGE, self._source) as publisher:
+                async with Publisher(self._settings, STAGE, self._source, self._new_producer) as publisher:
                     self.buffer.drop_before(await self._committed(self._source) or 0)
                     if first:
                         await publisher.publish(first, None)

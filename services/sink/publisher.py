@@ -25,12 +25,18 @@ from shared.settings import Settings
 _TRANSACTION_TIMEOUT_MS: Final = 60_000
 _CAUSE_SECONDS: Final = 1.0
 
+NewProducer = Callable[..., AIOKafkaProducer]
+"""Makes a producer of the options of `AIOKafkaProducer`."""
+
 
 class Publisher:
     """Sends a batch's records and commits its offset in one transaction."""
 
-    def __init__(self, settings: Settings, stage: str, source: TopicPartition) -> None:
+    def __init__(
+        self, settings: Settings, stage: str, source: TopicPartition, new_producer: NewProducer = AIOKafkaProducer
+    ) -> None:
         self._settings: Final = settings
+        self._new_producer: Final = new_producer
         self._stage: Final = stage
         self._source: Final = source
         self._group: Final = group_name(settings, stage)
@@ -48,7 +54,7 @@ class Publisher:
 
     async def __aenter__(self) -> Self:
         """Start, which fences the former owner. Raises KafkaError."""
-        self._producer = AIOKafkaProducer(**self._options)
+        self._producer = self._new_producer(**self._options)
         try:
             await self._producer.start()
         except BaseException:

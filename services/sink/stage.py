@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from services.sink.buffer import BATCHES_HELD_IN_ALL, Flow
@@ -15,11 +15,11 @@ from services.sink.listings import Listings
 from services.sink.partition import STAGE, Partition
 from services.sink.ports import Clocks, Registries, SinkStore
 from services.sink.progress import ScanProgress
+from services.sink.publisher import NewProducer
 from services.sink.queues import StageQueues
 from services.sink.sending import Sending
 from services.sink.stalls import Stalls
 from shared.errors import TallymanError
-from shared.messages.image_events import EventsMode
 from shared.messages.topics import IMAGES_OBSERVED, SCAN_PROGRESSED
 from shared.observability.logs import log_of
 from shared.pipeline.closing import close_client
@@ -51,13 +51,22 @@ class PartitionTaken(TallymanError):
 class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Consumes `images.observed` and `scan.progressed` in the group `sink`."""
 
-    def __init__(self, settings: Settings, store: SinkStore, registries: Registries, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: SinkStore,
+        registries: Registries,
+        sending: Sending,
+        clocks: Clocks,
+        new_producer: NewProducer = AIOKafkaProducer,
+    ) -> None:
         self._settings: Final = settings
         self._store: Final = store
         self._registries: Final = registries
         self._clocks: Final = clocks
         self._fuse: Final = Fuse(settings.fuse_share, settings.fuse_minimum)
-        self._sending: Final = Sending(EventsMode(settings.events_mode))
+        self._sending: Final = sending
+        self._new_producer: Final = new_producer
         self._consumer: Final = AIOKafkaConsumer(
             **client_options(settings),
             group_id=group_name(settings, STAGE),
@@ -113,7 +122,7 @@ class Sink(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._share()
 
     def _partition(self, source: TopicPartition) -> Partition[Any]:
-        place = (self._consumer.committed, self._settings, self._clocks, self._flows[source.topic])
+        place = (self._consumer.committed, self._settings, self._clocks, self._flows[source.topic], self._new_producer)
         if source.topic == topic_name(self._settings, IMAGES_OBSERVED):
             forgetting = Forgetting(source.partition, self._settings.partitions, self._store)
             listings = Listings(self._store, self._registries, self._fuse, self._sending, self._clocks, forgetting)

@@ -38,13 +38,16 @@ _STORE_OPTIONS: Final = {
 class Agents:
     """The agents of an app, each behind its guard, and what their rules are given.
 
-    fail: told the error for which the service cannot go on.
+    fail: told the error for which the service cannot go on.  first_backoff: seconds before a second try.
     """
 
-    def __init__(self, app: faust.App, settings: Settings, fail: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, app: faust.App, settings: Settings, fail: Callable[[Exception], None], first_backoff: float
+    ) -> None:
         self._app: Final = app
         self._settings: Final = settings
         self._fail: Final = fail
+        self._first_backoff: Final = first_backoff
         self._topics: Final = {
             topic: app.topic(topic_name(settings, topic), key_type=bytes, value_type=bytes)
             for topic in (IMAGE_EVENTS, TRIGGER_WANTED, SCAN_TRIGGERS, DELIVERY_REQUESTED, dead_letter(NAME))
@@ -58,7 +61,7 @@ class Agents:
 
     def add(self, name: str, source: TopicName, work: Callable[[Received], Awaitable[None]]) -> None:
         """Add an agent that works a topic's records, one after another."""
-        guard = Guard(self._settings, self._bury, self._fail)
+        guard = Guard(self._settings, self._bury, self._fail, first_backoff=self._first_backoff)
         self._guards.append(guard)
 
         async def agent(stream: Any) -> None:

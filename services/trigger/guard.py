@@ -50,7 +50,7 @@ class Guard:
         bury: Bury,
         fail: Callable[[Exception], None],
         *,
-        first_backoff: float = 1.0,
+        first_backoff: float,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._attempts: Final = settings.attempts

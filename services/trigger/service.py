@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import httpx
+from faust.transport.drivers.aiokafka import Transport
 
 from services.access import DecryptsPasswords
+from services.trigger.committed import CommittedTransport
 from services.trigger.receivers.scanner import Credentials, ScannerAdapter
 from services.trigger.receivers.stage import Receiver, deliverer_stage
 from services.trigger.receivers.webhook import Webhook
@@ -31,10 +33,11 @@ async def run_trigger(
     *,
     between: Callable[[Ports], Ports] = lambda ports: ports,
     pace: Pace = PACE,
+    transport: type[Transport] = CommittedTransport,
 ) -> None:
     """Work until `stop`. Raises what ends the trigger or the deliverer, after the other was stopped.
 
-    between: changes what the agents' rules are given; for tests.
+    between: changes what the agents' rules are given.  transport: how Faust reads from Kafka; both for tests.
     """
     stopping = asyncio.Event()
     async with _receivers(settings, connections, secrets) as receivers:
@@ -42,7 +45,8 @@ async def run_trigger(
         patient = settings.model_copy(update={"attempts": settings.delivery_attempts})
         works = (
             asyncio.create_task(
-                run_agents(settings, connections, names, stopping, between=between, pace=pace), name="trigger"
+                run_agents(settings, connections, names, stopping, between=between, pace=pace, transport=transport),
+                name="trigger",
             ),
             asyncio.create_task(run_stage(deliverer_stage(receivers), patient, stopping, pace=pace), name="deliverer"),
         )

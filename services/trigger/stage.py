@@ -11,6 +11,7 @@ from typing import Final
 
 import faust
 from aiolimiter import AsyncLimiter
+from faust.transport.drivers.aiokafka import Transport
 from yarl import URL
 
 from services.trigger.agents import Agents
@@ -45,10 +46,12 @@ async def run_agents(
     *,
     between: Callable[[Ports], Ports] = lambda ports: ports,
     pace: Pace = PACE,
+    transport: type[Transport] = CommittedTransport,
 ) -> None:
     """Work image events until `stop`.
 
     receivers: who is handed each trigger.  between: changes what the rules are given.
+    transport: how Faust reads from Kafka and writes to it.
     Raises what ends the service: the process has to end, and what is not acknowledged comes again.
     """
     failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -57,8 +60,8 @@ async def run_agents(
         if not failed.done():
             failed.set_exception(error)
 
-    app = _app(settings, pace)
-    agents = Agents(app, settings, fail)
+    app = _app(settings, pace, transport)
+    agents = Agents(app, settings, fail, pace.backoff)
     ports = between(Ports(agents.send, agents.triggered))
     gathering = Gathering(connections, ports.send)
     # One at a time, evenly: a limiter of many a second lets twice as many through in some seconds.
@@ -102,7 +105,7 @@ async def _stop(app: faust.App, starting: asyncio.Task[None]) -> None:
             task.exception()  # what ends the service was raised before
 
 
-def _app(settings: Settings, pace: Pace) -> faust.App:
+def _app(settings: Settings, pace: Pace, transport: type[Transport]) -> faust.App:
     options = client_options(settings)
     folder = settings.trigger_data or settings.data / "trigger"
     folder.mkdir(parents=True, exist_ok=True)  # Faust makes only the last of its parts
@@ -129,7 +132,7 @@ def _app(settings: Settings, pace: Pace) -> faust.App:
         broker_heartbeat_interval=pace.session / 4,
         broker_commit_interval=pace.commit,
     )
-    app.transport = CommittedTransport(servers, app, app.loop)
+    app.transport = transport(servers, app, app.loop)
     return app
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from shared.connections.records import Noted, Recorded, read_record
 from shared.connections.snapshot import ConnectionsSnapshot
@@ -77,7 +77,7 @@ async def reading(topic: ConnectionsTopic, known: ConnectionsSnapshot = _NOTHING
     Raises KafkaError where the topic cannot be read.
     """
     partition = TopicPartition(topic.name, 0)
-    consumer = AIOKafkaConsumer(
+    consumer = topic.new_consumer(
         **topic.options,
         group_id=None,
         enable_auto_commit=False,

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from shared.connections.reader import RecordReader, reading
@@ -37,8 +36,6 @@ _ATTEMPTS: Final = 12
 _REFUSALS: Final = 3
 """Kafka answers a fenced writer with an unknown error now and then; a broker that is down refuses each time."""
 _ATTEMPT_SECONDS: Final = 30.0
-_TURN_SECONDS: Final = 30.0
-"""A broker that hangs must not keep a whole line of writers waiting, each for all those before it."""
 _PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 _TRANSACTION_MS: Final = 10_000
@@ -189,7 +186,7 @@ async def as_sole_writer(topic: ConnectionsTopic, work: Callable[[SoleWriter], A
 @asynccontextmanager
 async def _turn(topic: ConnectionsTopic) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(_TURN_SECONDS):
+        async with asyncio.timeout(topic.turn_seconds):
             await topic.turn.acquire()
     except TimeoutError as error:
         raise _contended() from error
@@ -249,7 +246,7 @@ def _unsaved(topic: ConnectionsTopic, error: Exception) -> TransientError:
 @asynccontextmanager
 async def _producing(topic: ConnectionsTopic) -> AsyncIterator[Any]:
     """A producer whose start has fenced every other one and ended its transaction."""
-    producer = AIOKafkaProducer(
+    producer = topic.new_producer(
         **topic.options, transactional_id=topic.transactional_id, transaction_timeout_ms=_TRANSACTION_MS
     )
     try:

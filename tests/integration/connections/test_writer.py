@@ -1,20 +1,20 @@
 """Changes of connections on a real broker: one after another, whoever makes them, wherever."""
 
 import asyncio
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import ProducerFenced
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from shared.connections import writer
 from shared.connections.reader import reading
-from shared.connections.records import Noted, Recorded, read_record, record_key
+from shared.connections.records import Recorded, record_key
 from shared.connections.rules import NameTaken, NoSuchConnection, StaleEdit, edited_connection, new_connection
 from shared.connections.secrets import Secrets
 from shared.connections.snapshot import ConnectionsSnapshot
@@ -59,20 +59,21 @@ async def test_a_saved_connection_is_there_with_its_offset_as_soon_as_the_writer
     assert (await saved_in(topic)).present() == ((saved.connection, saved.offset),)
 
 
-async def test_a_writer_goes_on_from_what_the_one_before_had_read(
-    topic: ConnectionsTopic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await save(topic, partial(named, "one"))
-    await save(replace(topic), partial(named, "two"))  # in another process
-    await save(topic, partial(named, "three"))
+async def test_a_writer_goes_on_from_what_the_one_before_had_read(topic: ConnectionsTopic) -> None:
     read: list[int] = []
 
-    def noted(key: bytes | None, value: bytes | None, offset: int) -> Recorded | Noted | None:
-        read.append(offset)
-        return read_record(key, value, offset)
+    class NotingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+        async def getmany(self, *partitions: Any, **options: Any) -> Any:
+            batches = await super().getmany(*partitions, **options)
+            read.extend(record.offset for batch in batches.values() for record in batch)
+            return batches
 
-    monkeypatch.setattr("shared.connections.reader.read_record", noted)
-    saved = await save(topic, partial(named, "four"))
+    noting = replace(topic, new_consumer=NotingConsumer)
+    await save(noting, partial(named, "one"))
+    await save(topic, partial(named, "two"))  # in another process
+    await save(noting, partial(named, "three"))
+    read.clear()
+    saved = await save(noting, partial(named, "four"))
     present = {connection.name: offset for connection, offset in (await saved_in(topic)).present()}
     assert present.keys() == {"one", "two", "three", "four"}
     assert read[:2] == [present["two"], present["three"]]  # what was newest then, and what came since
@@ -98,14 +99,11 @@ async def test_what_was_read_of_another_log_is_forgotten(topic: ConnectionsTopic
     assert [connection.name for connection, _ in known.present()] == ["one", "three", "two"]
 
 
-async def test_what_was_read_long_ago_is_forgotten(topic: ConnectionsTopic, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_save_keeps_what_was_read_before_it(topic: ConnectionsTopic) -> None:
     saved = await save(topic, partial(named, "one"))
     assert topic.read_before.recalled() == ConnectionsSnapshot()  # as it was before that save
     await save(topic, partial(named, "two"))
     assert topic.read_before.recalled().present() == ((saved.connection, saved.offset),)
-    later = time.monotonic() + 3601
-    monkeypatch.setattr("shared.connections.topic.time.monotonic", lambda: later)
-    assert topic.read_before.recalled() == ConnectionsSnapshot()
 
 
 async def test_an_equal_connection_is_not_written_again(topic: ConnectionsTopic) -> None:
@@ -145,15 +143,13 @@ async def test_writers_of_one_process_do_not_fence_each_other(topic: Connections
     assert asked == dict.fromkeys(names, 1)
 
 
-async def test_a_writer_that_keeps_its_turn_does_not_keep_the_others_for_ever(
-    topic: ConnectionsTopic, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "_TURN_SECONDS", 0.05)
-    async with topic.turn:
+async def test_a_writer_that_keeps_its_turn_does_not_keep_the_others_for_ever(topic: ConnectionsTopic) -> None:
+    impatient = replace(topic, turn_seconds=0.05)
+    async with impatient.turn:
         with pytest.raises(TransientError, match="Try again") as caught:
-            await save(topic, partial(named, "one"))
+            await save(impatient, partial(named, "one"))
     assert caught.value.reason == "connections_contended"
-    assert (await save(topic, partial(named, "one"))).connection.name == "one"
+    assert (await save(impatient, partial(named, "one"))).connection.name == "one"
 
 
 async def test_of_two_that_want_one_name_at_once_one_gets_it_and_the_other_is_told(topic: ConnectionsTopic) -> None:

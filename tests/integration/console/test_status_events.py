@@ -16,8 +16,6 @@ from tests.fakes.product.server import ProductServer
 from tests.integration.console.conftest import Console, draft_of
 from tests.support.worker import records_of
 
-WRITER = "shared.connections.writer.AIOKafkaProducer"
-
 
 async def changes_of(console: Console, registry: str) -> list[dict[str, Any]]:
     """The data of a registry's status events, read committed."""
@@ -57,7 +55,7 @@ STEPS = [f"{when} {what}" for what in ("put", "tell", "commit") for when in ("be
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_status_is_told_once_wherever_its_writer_dies(
-    console: Console, api: httpx.AsyncClient, server: ProductServer, step: str, monkeypatch: pytest.MonkeyPatch
+    console: Console, api: httpx.AsyncClient, server: ProductServer, step: str
 ) -> None:
     """The writer falls asleep at a step; another keeps the same status; the sleeper wakes and does it once more."""
     connection = await connected(api, server)
@@ -85,12 +83,11 @@ async def test_a_status_is_told_once_wherever_its_writer_dies(
             await super().commit_transaction()
             await at("after commit")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(WRITER, Stepped)
-        sleeper = asyncio.create_task(keep_status(settings, topic, status))
-        async with asyncio.timeout(30):
-            await asleep.wait()
-    offset = await keep_status(settings, replace(topic), status)  # as another process: with a turn of its own
+    stepped = replace(topic, new_producer=Stepped)  # as another process: with a turn of its own
+    sleeper = asyncio.create_task(keep_status(settings, stepped, status))
+    async with asyncio.timeout(30):
+        await asleep.wait()
+    offset = await keep_status(settings, topic, status)
     awake.set()
     assert await asyncio.wait_for(sleeper, 30) == offset
     (told,) = await changes_of(console, connection["id"])

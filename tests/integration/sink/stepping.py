@@ -1,18 +1,15 @@
 """The sink's work cut into steps: at one of them whoever works falls asleep, which for all others is a crash."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaProducer
 
+from services.sink.publisher import NewProducer
 from shared.store import Store
 from shared.store.rows import Row
-
-PUBLISHER = "services.sink.publisher.AIOKafkaProducer"
 
 
 @dataclass
@@ -46,9 +43,8 @@ class SteppedStore(Store):
         await self._steps.step(f"after insert {rows[0].TABLE}")
 
 
-@contextmanager
-def stepped_producer(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let producers made within take the real steps of a transaction one by one."""
+def stepped_producer(steps: Steps) -> NewProducer:
+    """Return a producer that takes the real steps of a transaction one by one."""
 
     class Stepped(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
         sent = -1
@@ -76,6 +72,4 @@ def stepped_producer(steps: Steps, monkeypatch: pytest.MonkeyPatch) -> Iterator[
             await super().commit_transaction()
             await steps.step("after commit")
 
-    with monkeypatch.context() as patched:
-        patched.setattr(PUBLISHER, Stepped)
-        yield
+    return Stepped

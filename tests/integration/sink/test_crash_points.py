@@ -103,16 +103,14 @@ async def slept_through(
     steps: Steps,
     topic: Topic[Message],
     work: Work[Message],
-    monkeypatch: pytest.MonkeyPatch,
     enough: Counter[str],
 ) -> Heard:
     """Let a partition's owner fall asleep at a step, another take over, and the sleeper wake; return what was told."""
     async with listening(settings) as heard:
-        with stepped_producer(steps, monkeypatch):
-            owner = outside_the_group(settings, topic, 0, work)
-            sleeper = await owner.__aenter__()
-            async with asyncio.timeout(30):
-                await steps.asleep.wait()
+        owner = outside_the_group(settings, topic, 0, work, stepped_producer(steps))
+        sleeper = await owner.__aenter__()
+        async with asyncio.timeout(30):
+            await steps.asleep.wait()
         try:
             async with sink(settings, store):
                 await heard.until(lambda: told(heard, enough) >= enough)
@@ -139,36 +137,33 @@ def assert_told_once(heard: Heard, expected: Counter[str]) -> None:
 
 @pytest.mark.parametrize("step", LISTING_STEPS)
 async def test_every_event_of_listings_is_told_once_whoever_dies_where(
-    settings: Settings, embedded_store: Store, estate: Estate, step: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, embedded_store: Store, estate: Estate, step: str
 ) -> None:
     await put(settings, *listings(estate))
     steps = Steps(step)
     work = listings_of(SteppedStore(embedded_store, steps))
-    heard = await slept_through(settings, embedded_store, steps, IMAGES_OBSERVED, work, monkeypatch, LISTINGS_TELL)
+    heard = await slept_through(settings, embedded_store, steps, IMAGES_OBSERVED, work, LISTINGS_TELL)
     assert_told_once(heard, LISTINGS_TELL)
     assert [step.scan for step in (message.context for message in heard.progress)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("step", PROGRESS_STEPS)
 async def test_the_end_of_a_scan_is_told_once_whoever_dies_where(
-    settings: Settings, embedded_store: Store, estate: Estate, step: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, embedded_store: Store, estate: Estate, step: str
 ) -> None:
     expected = Counter({"scan.completed": 1, "scan.failed": 1})
     await put(settings, *steps_of_scans(estate))
     steps = Steps(step)
     work = progress_of(settings, SteppedStore(embedded_store, steps))
-    heard = await slept_through(settings, embedded_store, steps, SCAN_PROGRESSED, work, monkeypatch, expected)
+    heard = await slept_through(settings, embedded_store, steps, SCAN_PROGRESSED, work, expected)
     assert_told_once(heard, expected)
 
 
-async def test_those_are_all_the_steps_there_are(
-    settings: Settings, embedded_store: Store, estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_those_are_all_the_steps_there_are(settings: Settings, embedded_store: Store, estate: Estate) -> None:
     steps = Steps()
-    with stepped_producer(steps, monkeypatch):
-        await put(settings, *listings(estate))
-        async with listening(settings) as heard:
-            work = listings_of(SteppedStore(embedded_store, steps))
-            async with outside_the_group(settings, IMAGES_OBSERVED, 0, work):
-                await heard.until(lambda: told(heard, LISTINGS_TELL) >= LISTINGS_TELL)
+    await put(settings, *listings(estate))
+    async with listening(settings) as heard:
+        work = listings_of(SteppedStore(embedded_store, steps))
+        async with outside_the_group(settings, IMAGES_OBSERVED, 0, work, stepped_producer(steps)):
+            await heard.until(lambda: told(heard, LISTINGS_TELL) >= LISTINGS_TELL)
     assert steps.names == LISTING_STEPS

@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from services.sink.ports import Outgoing
@@ -47,10 +47,10 @@ async def test_a_publisher_that_is_fenced_before_it_publishes_says_so(
 
 @pytest.mark.parametrize("next_offset", [7, None])
 async def test_a_publisher_that_learns_between_two_records_that_it_is_fenced_says_so(
-    settings: Settings, source: TopicPartition, monkeypatch: pytest.MonkeyPatch, next_offset: int | None
+    settings: Settings, source: TopicPartition, next_offset: int | None
 ) -> None:
-    async with Publisher(settings, "sink", source) as former, Publisher(settings, "sink", source):
-        _let_it_notice(former, monkeypatch)
+    noticing = Publisher(settings, "sink", source, NoticingProducer)
+    async with noticing as former, Publisher(settings, "sink", source):
         with pytest.raises(ProducerFenced):
             await former.publish([_EVENT, _REPORT], next_offset)
     assert await records_of(settings, IMAGE_EVENTS) == []
@@ -58,10 +58,10 @@ async def test_a_publisher_that_learns_between_two_records_that_it_is_fenced_say
 
 
 async def test_a_publisher_that_learns_before_its_offset_that_it_is_fenced_says_so(
-    settings: Settings, source: TopicPartition, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, source: TopicPartition
 ) -> None:
-    async with Publisher(settings, "sink", source) as former, Publisher(settings, "sink", source):
-        _let_it_notice(former, monkeypatch)
+    noticing = Publisher(settings, "sink", source, NoticingProducer)
+    async with noticing as former, Publisher(settings, "sink", source):
         with pytest.raises(ProducerFenced):
             await former.publish([_EVENT], 7)
     assert await _committed(settings, source) is None
@@ -78,17 +78,13 @@ async def test_a_record_that_the_broker_refuses_keeps_all_the_others_and_the_off
     assert await _committed(settings, source) is None
 
 
-def _let_it_notice(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each batch, wait until the producer's own task knows what became of it."""
-    producer: Any = publisher._producer
-    send = producer.send_batch
+class NoticingProducer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
+    """After each batch, it waits until its own task knows what became of it."""
 
-    async def send_and_see(*arguments: Any, **options: Any) -> Any:
-        sent = await send(*arguments, **options)
+    async def send_batch(self, *arguments: Any, **options: Any) -> Any:
+        sent = await super().send_batch(*arguments, **options)
         await asyncio.wait([sent])
         return sent
-
-    monkeypatch.setattr(producer, "send_batch", send_and_see)
 
 
 async def _committed(settings: Settings, source: TopicPartition) -> int | None:

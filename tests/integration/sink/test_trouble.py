@@ -1,14 +1,15 @@
 """The sink in trouble: two at once, a sleeper, poison, a store that does not answer, and more than it can take."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from services.sink.decision import Decision
 from services.sink.ports import Outgoing
-from services.sink.publisher import Publisher
 from services.sink.sending import Sending
 from services.sink.stage import Sink
 from shared.messages.codec import encode
@@ -119,26 +120,26 @@ async def test_a_message_that_fails_unexpectedly_is_set_aside_once_a_later_one_s
 
 
 async def test_a_message_that_was_set_aside_is_not_lost_where_the_broker_fails_then(
-    settings: Settings, embedded_store: Store, estate: Estate, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, embedded_store: Store, estate: Estate
 ) -> None:
-    failures: list[int] = []
-    publish = Publisher.publish
+    failures: list[str] = []
+    letters_topic = topic_name(settings, dead_letter("sink"))
 
     async def poison(rows: Sequence[Row]) -> None:
         if isinstance(rows[0], OutboxRow) and any(getattr(row, "repository", "") == "poison" for row in rows):
             raise ZeroDivisionError
 
-    async def failing(self: Publisher, records: Iterable[Outgoing], next_offset: int | None) -> None:
-        sent = list(records)
-        if not failures and any(record.topic == dead_letter("sink") for record in sent):
-            failures.append(len(sent))
-            raise KafkaError
-        await publish(self, sent, next_offset)
+    class FailingOnce(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka has no types
+        async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+            if not failures and topic == letters_topic:
+                failures.append(topic)
+                raise KafkaError
+            return await super().send_batch(batch, topic, partition=partition)
 
-    monkeypatch.setattr(Publisher, "publish", failing)
     context = estate.context(shards=1)
     messages = [estate.observed(name, {"1": name}, context=context) for name in ("first", "poison", "last")]
-    async with sink(settings, StoreBetween(embedded_store, poison)), listening(settings) as heard:
+    failing = sink(settings, StoreBetween(embedded_store, poison), new_producer=FailingOnce)
+    async with failing, listening(settings) as heard:
         await put(settings, *messages)
         await heard.until(lambda: len(heard.units) == 3)
         letters = await records_of(settings, dead_letter("sink"))
@@ -147,20 +148,18 @@ async def test_a_message_that_was_set_aside_is_not_lost_where_the_broker_fails_t
 
 
 async def test_a_decision_that_cannot_be_told_is_set_aside_and_nothing_of_its_transaction_is_told(
-    settings: Settings, embedded_store: Store, estate: Estate, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, embedded_store: Store, estate: Estate
 ) -> None:
-    of_decision = Sending.of_decision
+    class Poisoned(Sending):
+        def of_decision(self, decision: Decision) -> Iterator[Outgoing]:
+            for number, record in enumerate(super().of_decision(decision)):
+                if number and decision.repository == "poison":
+                    raise ZeroDivisionError
+                yield record
 
-    def poisoned(self: Sending, decision: Decision) -> Iterator[Outgoing]:
-        for number, record in enumerate(of_decision(self, decision)):
-            if number and decision.repository == "poison":
-                raise ZeroDivisionError
-            yield record
-
-    monkeypatch.setattr(Sending, "of_decision", poisoned)
     context = estate.context(shards=1)
     messages = [estate.observed(name, {"1": name}, context=context) for name in ("first", "poison", "last")]
-    async with sink(settings, embedded_store), listening(settings) as heard:
+    async with sink(settings, embedded_store, sending=Poisoned()), listening(settings) as heard:
         await put(settings, *messages)
         await heard.until(lambda: len(heard.units) == 3)
         (letter,) = await records_of(settings, dead_letter("sink"))
@@ -220,7 +219,7 @@ async def test_a_backlog_is_worked_in_batches_and_held_only_as_far_as_two_of_the
             batches.append(len(rows))
             held.append(working.rows_held)
 
-    working = Sink(small, StoreBetween(embedded_store, note), KnownRegistries(), CLOCKS)
+    working = Sink(small, StoreBetween(embedded_store, note), KnownRegistries(), Sending(), CLOCKS)
     async with listening(settings) as heard:
         task = asyncio.create_task(working.run(stop))
         await heard.until(lambda: len(heard.units) == len(names))

@@ -18,6 +18,7 @@ from services.sink.listings import Listings
 from services.sink.partition import Partition
 from services.sink.ports import Clocks, Work
 from services.sink.progress import ScanProgress
+from services.sink.publisher import NewProducer
 from services.sink.queues import StageQueues
 from services.sink.sending import Sending
 from services.sink.stage import Sink
@@ -38,6 +39,7 @@ from shared.store.rows import Row
 from tests.support.broker import PARTITIONS
 
 _NO_FUSE: Final = Fuse(share=1.0, minimum=1_000_000)
+_SENDING: Final = Sending()
 CLOCKS: Final = Clocks(lambda: datetime.now(UTC), time.monotonic)
 
 
@@ -116,10 +118,13 @@ def index_of(word: str, *members: str) -> tuple[ObservedManifest, list[ObservedM
 
 
 @asynccontextmanager
-async def sink(settings: Settings, store: Store) -> AsyncIterator[asyncio.Task[None]]:
+async def sink(
+    settings: Settings, store: Store, *, sending: Sending = _SENDING, new_producer: NewProducer = AIOKafkaProducer
+) -> AsyncIterator[asyncio.Task[None]]:
     """A sink as a task; asked to stop, and waited for, at the end."""
     stop = asyncio.Event()
-    working = asyncio.create_task(Sink(settings, store, KnownRegistries(), CLOCKS).run(stop))
+    sink = Sink(settings, store, KnownRegistries(), sending, CLOCKS, new_producer)
+    working = asyncio.create_task(sink.run(stop))
     try:
         yield working
     finally:
@@ -223,18 +228,22 @@ async def listening(settings: Settings) -> AsyncIterator[Heard]:
 
 def listings_of(store: Store) -> Work[ImagesObserved]:
     """What works `images.observed`; no fuse trips."""
-    return Listings(store, KnownRegistries(), _NO_FUSE, Sending(), CLOCKS)
+    return Listings(store, KnownRegistries(), _NO_FUSE, _SENDING, CLOCKS)
 
 
 def progress_of(settings: Settings, store: Store) -> Work[ScanProgressed]:
     """What works partition 0 of `scan.progressed`."""
     queues = StageQueues(settings)
-    return ScanProgress(0, store, KnownRegistries(), _NO_FUSE, Sending(), Stalls(3600.0), queues, CLOCKS)
+    return ScanProgress(0, store, KnownRegistries(), _NO_FUSE, _SENDING, Stalls(3600.0), queues, CLOCKS)
 
 
 @asynccontextmanager
 async def outside_the_group(
-    settings: Settings, topic: Topic[Any], partition: int, work: Work[Any]
+    settings: Settings,
+    topic: Topic[Any],
+    partition: int,
+    work: Work[Any],
+    new_producer: NewProducer = AIOKafkaProducer,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """A partition worked by somebody who thinks that it is still his, all that lies on it in one batch."""
     source = TopicPartition(topic_name(settings, topic), partition)
@@ -242,7 +251,8 @@ async def outside_the_group(
     await consumer.start()
     consumer.assign([source])
     await consumer.seek_to_beginning()
-    owned = Partition(source, topic, work, consumer.committed, settings, CLOCKS, Flow(settings.sink_rows))
+    flow = Flow(settings.sink_rows)
+    owned = Partition(source, topic, work, consumer.committed, settings, CLOCKS, flow, new_producer)
     owned.offer((await consumer.getmany(timeout_ms=5000))[source])
     working = asyncio.create_task(owned.run())
     try:

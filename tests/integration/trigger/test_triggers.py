@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faust.transport.drivers.aiokafka import Consumer
+from faust.transport.drivers.aiokafka import Transport
 
-from services.trigger.committed import CommittedTransport
 from shared.messages.cloud_events import CloudEvent, of_registry
 from shared.messages.codec import encode_whole
 from shared.messages.connection_fields import FirstLoadTriggers
@@ -117,12 +116,9 @@ async def test_what_a_transaction_told_and_took_back_is_not_triggered(trigger_se
         assert digests(await running.triggers(1)) == {digest(2): 1}
 
 
-async def test_faust_by_itself_would_trigger_what_was_taken_back(
-    trigger_settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_faust_by_itself_would_trigger_what_was_taken_back(trigger_settings: Settings) -> None:
     """Shows that the test before this one can fail."""
-    monkeypatch.setattr(CommittedTransport, "Consumer", Consumer)
-    async with trigger(trigger_settings, Connections().add(REGISTRY)) as running:
+    async with trigger(trigger_settings, Connections().add(REGISTRY), transport=Transport) as running:
         await tell(trigger_settings, event(image(1)), commit=False)
         await tell(trigger_settings, event(image(2)))
         assert digests(await running.triggers(2)) == {digest(1): 1, digest(2): 1}

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from services.trigger.guard import Guard
 from services.trigger.stage import Ports
 from shared.errors import TransientError
 from shared.messages.cloud_events import CloudEvent, Headers
@@ -28,14 +27,6 @@ from tests.integration.trigger.working import (
 REGISTRY = "registry01"
 SECRET = "hunter2"
 LETTERS = dead_letter("trigger")
-
-
-@pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Second tries come at once."""
-    monkeypatch.setattr(
-        Guard.__init__, "__kwdefaults__", {**(Guard.__init__.__kwdefaults__ or {}), "first_backoff": 0.01}
-    )
 
 
 async def work_all(settings: Settings, between: "Refusing", *events: CloudEvent) -> None:

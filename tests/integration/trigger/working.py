@@ -10,7 +10,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from faust.transport.drivers.aiokafka import Transport
 
+from services.trigger.committed import CommittedTransport
 from services.trigger.guard import NAME
 from services.trigger.service import run_trigger
 from services.trigger.stage import Ports
@@ -129,12 +131,16 @@ class Running:
 
 @asynccontextmanager
 async def trigger(
-    settings: Settings, connections: Connections, *, between: Callable[[Ports], Ports] = lambda ports: ports
+    settings: Settings,
+    connections: Connections,
+    *,
+    between: Callable[[Ports], Ports] = lambda ports: ports,
+    transport: type[Transport] = CommittedTransport,
 ) -> AsyncIterator[Running]:
     """Run the service until the block ends."""
     stop = asyncio.Event()
     task = asyncio.create_task(
-        run_trigger(settings, connections, Secrets.of(settings), stop, between=between, pace=BRISK)
+        run_trigger(settings, connections, Secrets.of(settings), stop, between=between, pace=BRISK, transport=transport)
     )
     try:
         yield Running(settings, stop, task)
