@@ -19,7 +19,8 @@ from tests.support.registry import memory_folder
 
 KINDS: Final = ("catalog", "tags", "manifest 200", "manifest 304", "config", "token", "other")
 _SEED: Final = 7
-_START_SECONDS: Final = 15.0
+_START_SECONDS: Final = 120.0
+_STOP_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 0.2
 
 _CONFIG: Final = """\
@@ -75,28 +76,32 @@ def filled_registry(repositories: int, tags: int) -> Iterator[Distribution]:
     with memory_folder() as folder:
         Storage(folder / "data").write(generate(_SEED, repositories, tags))
         port, _ = free_ports()
-        config, log = folder / "config.yml", folder / "access.log"
+        config, log, errors = (folder / name for name in ("config.yml", "access.log", "errors.log"))
         config.write_text(_CONFIG.format(folder=folder, port=port))
-        with log.open("wb") as output:
-            process = subprocess.Popen([program, "serve", config], stdout=output, stderr=subprocess.DEVNULL, env={})
+        with log.open("wb") as output, errors.open("wb") as words:
+            process = subprocess.Popen([program, "serve", config], stdout=output, stderr=words, env={})
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_for(url)
+            _wait_for(url, process, errors)
             registry = Distribution(url, process.pid, tags, log)
             registry.requests()
             yield registry
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(_STOP_SECONDS)
 
 
-def _wait_for(url: str) -> None:
+def _wait_for(url: str, process: subprocess.Popen[bytes], errors: Path) -> None:
+    """Raises RuntimeError with its last words where the registry ended, or does not answer."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/v2/", timeout=1):
+            with urllib.request.urlopen(f"{url}/v2/", timeout=10):
                 return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
+        except OSError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                ended = "still runs" if process.poll() is None else f"ended with {process.returncode}"
+                raise RuntimeError(
+                    f"docker-registry does not answer at {url}, and {ended}: {errors.read_text()[-2000:]}"
+                ) from error
             time.sleep(0.02)

@@ -58,9 +58,9 @@ class Outcome:
 class NotTaken(TallymanError):  # says what has happened
     """No lister has picked the scan up."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"No lister has taken the scan within {NOT_TAKEN_SECONDS:.0f} s: start the services (python -m "
+            f"No lister has taken the scan within {seconds:.0f} s: start the services (python -m "
             "services.lister, tagger, manifester and sink), and see their logs. The scan waits for them.",
             reason="scan_not_taken",
         )
@@ -74,10 +74,12 @@ async def load(
     *,
     allow_empty: bool,
     tell: Callable[[ScanSeen, float], None],
+    not_taken_seconds: float = NOT_TAKEN_SECONDS,
 ) -> Outcome:
     """Connect `target` (a host, or the name of a connection), scan it whole, and return how it went.
 
     allow_empty: the fuses are off.  tell: called several times a second with what is seen and the seconds since.
+    not_taken_seconds: how long a lister may take to pick it up.
     Raises ConnectionInvalid and its like for wrong settings; NotTaken.
     """
     loop = asyncio.get_running_loop()
@@ -89,8 +91,8 @@ async def load(
             while not following.done():
                 tell(seen, loop.time() - started)
                 await asyncio.wait((following,), timeout=_TICK_SECONDS)
-                if not seen.started and loop.time() - started > NOT_TAKEN_SECONDS:
-                    raise NotTaken
+                if not seen.started and loop.time() - started > not_taken_seconds:
+                    raise NotTaken(not_taken_seconds)
             following.result()
         finally:
             following.cancel()

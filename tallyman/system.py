@@ -22,7 +22,7 @@ from services.tagger.stage import tagger_stage
 from shared.messages.topics import STAGES, WITH_DEAD_LETTERS
 from shared.pipeline.broker import EmbeddedBroker
 from shared.pipeline.data_lock import DataLock
-from shared.pipeline.stage import StageStats
+from shared.pipeline.stage import PACE, Pace, StageStats
 from shared.pipeline.worker import run_stage
 from shared.settings import Settings
 from shared.store.store import Store
@@ -70,22 +70,26 @@ async def open_system(settings: Settings) -> AsyncIterator[System]:
         yield System(settings, installation, store)
 
 
-async def run_stages(system: System, stop: asyncio.Event, *, triggers: bool = False) -> None:
+async def run_stages(system: System, stop: asyncio.Event, *, triggers: bool = False, pace: Pace = PACE) -> None:
     """Run the four stages until `stop`. Raises what ends one of them, after the others were stopped.
 
     triggers: run the trigger, too; a single load needs none: what it finds is triggered when it runs the next time.
+    pace: of the lister, the tagger and the manifester.
     """
     settings = system.settings
     access = system.installation.access
     window = Window(time.monotonic, settings.stall_seconds)
     stats = system.stats
+    lister = lister_stage(access, window, settings, _now, _fresh_id)
+    tagger = tagger_stage(access, _fresh_id)
+    manifester = manifester_stage(access, system.store, _now)
     requests = ScanRequests(settings, system.installation.topic, system.store)
     known, owned = system.installation.connections.now, stats["lister"].partitions
     async with progress_heard(settings, window.hear, stop):
         await _first_failure(
-            run_stage(lister_stage(access, window, settings, _now, _fresh_id), settings, stop, stats=stats["lister"]),
-            run_stage(tagger_stage(access, _fresh_id), settings, stop, stats=stats["tagger"]),
-            run_stage(manifester_stage(access, system.store, _now), settings, stop, stats=stats["manifester"]),
+            run_stage(lister, settings, stop, stats=stats["lister"], pace=pace),
+            run_stage(tagger, settings, stop, stats=stats["tagger"], pace=pace),
+            run_stage(manifester, settings, stop, stats=stats["manifester"], pace=pace),
             keep_schedule(known, requests, Stretches(system.store), owned, settings.partitions, _now, stop),
             run_sink(settings, system.store, system.installation.connections, stop),
             *((_run_trigger(system, stop),) if triggers else ()),

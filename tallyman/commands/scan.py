@@ -112,7 +112,7 @@ async def _followed(api: Api, asked: dict[str, Any]) -> dict[str, Any]:
                     raise
                 waited += _TICK_SECONDS
                 if waited > NOT_TAKEN_SECONDS:
-                    raise NotTaken from error
+                    raise NotTaken(NOT_TAKEN_SECONDS) from error
             else:
                 if now["status"] != "running":
                     return now

@@ -18,6 +18,8 @@ from tests.fakes.product.server import OpensServer, ProductServer
 from tests.support.generator import Estate
 
 Row = dict[str, Any]
+_NOT_TAKEN_SECONDS = 3600.0
+"""The stages run here: where they are late, the machine is busy."""
 STATE = ("images", "tags", "tag_history", "index_children")
 
 
@@ -49,7 +51,15 @@ class Loader:
             **settings,
         }
         topic = connections_topic(self.system.settings)
-        return await load(self.system.settings, topic, server.url, wanted, allow_empty=False, tell=_unseen)
+        return await load(
+            self.system.settings,
+            topic,
+            server.url,
+            wanted,
+            allow_empty=False,
+            tell=_unseen,
+            not_taken_seconds=_NOT_TAKEN_SECONDS,
+        )
 
     def encrypted(self, password: str) -> EncryptedSecret:
         """The password as a connection keeps it: each time the same, so that the connection is not edited."""

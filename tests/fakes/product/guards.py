@@ -50,7 +50,7 @@ def basic(realm: str) -> Guard:
 class TokenDesk:
     """A token service, and the guard of what its tokens open.
 
-    path: where on the server it answers.  service: its name.
+    path: where on the server it answers.  service: its name.  lifetime_seconds: longer than a test takes.
     grants: (user name or None for a guest, scope) -> whether the token is good for that scope. As real services do, a
     token is issued all the same.  wrong_is_guest: a wrong password is not refused, but gets a guest's token.
     """
@@ -59,7 +59,7 @@ class TokenDesk:
     service: str
     grants: Callable[[str | None, str], bool] = lambda username, scope: username is not None
     users: Mapping[str, str] = field(default_factory=lambda: {USERNAME: PASSWORD})
-    lifetime_seconds: int = 300
+    lifetime_seconds: int = 3600
     wrong_is_guest: bool = False
     tokens: dict[str, tuple[str | None, frozenset[str]]] = field(default_factory=dict)
 
