@@ -17,7 +17,8 @@ def test_the_benchmarks_tell_how_to_run_them() -> None:
 
 def test_every_subject_imports_what_is_there() -> None:
     modules = "import benchmarks.bare, benchmarks.loads, benchmarks.worker"
-    subprocess.run([sys.executable, "-c", modules], cwd=ROOT, check=True)
+    done = subprocess.run([sys.executable, "-c", modules], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_readme_has_a_place_for_the_measured_table(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def test_a_message_tells_its_version_and_another_version_is_refused(example: Pat
 @every_example
 def test_a_message_without_one_of_its_parts_is_refused_by_name(example: Path) -> None:
     document = json.loads(example.read_bytes())
-    for field in (name for name, each in _model(example).model_fields.items() if each.is_required()):
+    required = [name for name, each in _model(example).model_fields.items() if each.is_required()]
+    assert required
+    for field in required:
         with pytest.raises(PermanentError, match=field):
             _read(example, {name: value for name, value in document.items() if name != field})

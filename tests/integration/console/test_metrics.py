@@ -82,12 +82,12 @@ async def test_a_load_is_counted_at_every_stage(text: str, server: ProductServer
     assert samples["tallyman_registry_in_flight", registry] == 0
     assert samples["tallyman_registry_request_seconds_count", registry] >= 70
     assert samples["tallyman_registry_wait_seconds_count", registry] >= 70
-    assert samples["tallyman_registry_granted_rps", registry] >= 0
+    assert ("tallyman_registry_granted_rps", registry) in samples
     for stage in ("lister", "tagger", "manifester"):
         assert samples["tallyman_stage_messages_total", ("outcome", "succeeded"), ("stage", stage)] >= 1
     assert samples["tallyman_scan_repositories", ("of", "done"), registry] >= 8
     assert samples["tallyman_scan_running", registry] == 0
-    assert samples["tallyman_hook_drift", registry] >= 0
+    assert ("tallyman_hook_drift", registry) in samples
     assert samples["tallyman_events_total", ("type", "tag.created")] >= 60
     assert samples["tallyman_sink_batch_messages_count", ("topic", "images.observed")] >= 1
     assert samples["tallyman_store_insert_seconds_count", ("table", "tags")] >= 1

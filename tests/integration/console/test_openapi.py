@@ -47,6 +47,8 @@ async def test_every_field_of_a_connection_is_told_with_its_help_and_unit(consol
 async def test_the_documentations_page_needs_nothing_from_elsewhere(console: Console) -> None:
     async with console.client(console.reader) as client:
         page = (await client.get("/api/docs")).text
-        for path in re.findall(r'(?:src|href)="([^"]+)"', page):
+        paths = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert paths
+        for path in paths:
             assert path.startswith("/")
             assert (await client.get(path)).status_code == 200

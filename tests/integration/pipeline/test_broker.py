@@ -125,6 +125,7 @@ async def test_a_broker_ends_with_the_run_that_is_killed(tmp_path: Path) -> None
     run.kill()
     await run.wait()
     await until(lambda: not broker.is_running())
+    assert of_folder(tmp_path) == []
 
 
 async def test_a_broker_that_outlived_its_run_is_stopped_by_the_next(tmp_path: Path) -> None:
@@ -143,7 +144,8 @@ async def test_a_process_that_only_has_the_pid_of_a_stale_broker_is_left_alone(t
     (tmp_path / "kafka").mkdir()
     (tmp_path / "kafka" / "broker.pid").write_text(f'{{"pid": {os.getpid()}, "began": "1"}}')
     async with running(tmp_path) as (broker, _):
-        assert broker.pid is not None
+        assert of_folder(tmp_path) == [broker.pid]
+        assert broker.pid != os.getpid()
 
 
 async def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from shared.messages.repository_found import RepositoryFound
+from shared.pipeline.outputs import BrokerRefused
 from shared.pipeline.stage import StageStats
 from shared.pipeline.worker import run_stage
 from shared.settings import Settings
@@ -187,12 +188,15 @@ async def test_memory_is_bounded_by_the_buffers_whatever_the_backlog(fresh_topic
 async def test_a_stop_before_the_first_assignment_ends_the_worker(fresh_topics: Settings) -> None:
     stop = asyncio.Event()
     stop.set()
+    noted = Noted(at_once)
+    await send(fresh_topics, [found("one", "app")])
     async with asyncio.timeout(10):
-        await run_stage(Noted(at_once).stage(), fresh_topics, stop, pace=BRISK)
+        await run_stage(noted.stage(), fresh_topics, stop, pace=BRISK)
+    assert noted.begun == []
 
 
 @pytest.mark.parametrize("port", [1])
 async def test_a_broker_that_is_not_there_ends_the_worker_with_a_sentence(kafka_settings: Settings, port: int) -> None:
     settings = with_settings(kafka_settings, kafka=f"127.0.0.1:{port}")
-    with pytest.raises(Exception, match="See that the broker is up"):
+    with pytest.raises(BrokerRefused, match="See that the broker is up"):
         await run_stage(Noted(at_once).stage(), settings, asyncio.Event(), pace=BRISK)

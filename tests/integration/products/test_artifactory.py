@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import PermanentError
 from shared.registry.errors import SignInRejected
-from tests.fakes.artifactory.aql import Question
+from tests.fakes.artifactory.aql import Question, Refused
 from tests.fakes.artifactory.server import (
     STORED,
     Artifactory,
@@ -137,5 +137,5 @@ async def test_a_key_that_changes_while_it_is_read_is_read_once_more(estate: Est
 def test_the_contract_server_refuses_what_aql_would() -> None:
     assert PASSWORD not in STORED
     for text in ("items.find()", 'items.find({"repo":"a"}).limit(1).include("repo","path","name")'):
-        with pytest.raises(Exception, match="parse"):
+        with pytest.raises(Refused, match="parse"):
             Question.parse(text)

@@ -40,6 +40,7 @@ async def test_that_the_catalog_is_closed_is_found_out_once(estate: Estate) -> N
         await names_of(dialect)
         server.desk.reset()
         await names_of(dialect)
+    assert server.desk.asked
     assert not any("_catalog" in asked.path for asked in server.desk.asked)
 
 

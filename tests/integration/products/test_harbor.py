@@ -45,6 +45,7 @@ async def test_images_and_indexes_are_told_with_platforms_and_variants(server: P
         (page,) = await tags_of(dialect, LARGEST)
     told = {manifest.digest: manifest for manifest in page.told}
     indexes = [digest for digest in estate.repositories[LARGEST].values() if estate.manifests[digest].kind == "index"]
+    assert indexes
     for digest in indexes:
         made = estate.manifests[digest]
         if all(child.platform for child in made.children):

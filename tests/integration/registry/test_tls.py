@@ -50,6 +50,7 @@ async def test_a_certificate_of_the_connections_own_ca_is_trusted(
 ) -> None:
     async with registry_with(server) as registry:
         await make_client(registry.url, ca=authority.certificate_file.read_text()).ping()
+        assert [seen.path for seen in registry.seen] == ["/v2/"]
 
 
 async def test_an_unknown_ca_is_named_with_the_way_out(make_client: MakeClient, server: Certificate) -> None:

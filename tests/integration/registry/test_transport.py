@@ -318,18 +318,20 @@ def test_it_works_on_the_loop_that_services_run_on(
 ) -> None:
     """uvloop's transports are not asyncio's."""
 
-    async def told() -> None:
+    async def told() -> object:
         async with hostile_registry() as hostile, made_transports() as make:
             await story(hostile, make)
+        return asyncio.get_running_loop()
 
     with ThreadPoolExecutor(1) as thread:  # the tests' own loop runs in this one
-        thread.submit(uvloop.run, told()).result()
+        assert isinstance(thread.submit(uvloop.run, told()).result(), uvloop.Loop)
 
 
 def test_a_body_nobody_takes_is_a_write_timeout_there_too() -> None:
-    async def told() -> None:
+    async def told() -> object:
         async with made_transports() as make:
             await test_a_body_nobody_takes_is_a_write_timeout(make)
+        return asyncio.get_running_loop()
 
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(uvloop.run, told()).result()
+        assert isinstance(thread.submit(uvloop.run, told()).result(), uvloop.Loop)

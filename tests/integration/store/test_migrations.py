@@ -145,3 +145,4 @@ async def test_a_lock_whose_age_the_server_does_not_tell_is_nobodys_to_take(serv
     async with mine as held:
         await other._remove_stale()
         await held.still_held()
+        assert await held._mine()

@@ -65,4 +65,4 @@ async def test_the_setting_of_the_last_start_holds(own_store: Store, steps: tupl
                 {"table": table},
             )
             assert ("TTL" in made["sql"]) == bool(number)
-            assert f"toIntervalDay({number})" in made["sql"] or not number
+            assert (f"toIntervalDay({number})" in made["sql"]) == bool(number)

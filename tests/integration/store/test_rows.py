@@ -112,7 +112,15 @@ async def _parts(store: Store) -> set[tuple[str, int]]:
 
 
 async def test_no_rows_are_no_insert(store: Store) -> None:
+    before = await _inserts(store)
     await store.insert([])
+    assert await _inserts(store) == before
+
+
+async def _inserts(store: Store) -> int:
+    """How many inserts this server has seen."""
+    (seen,) = await store.query("SELECT sum(value) AS inserts FROM system.events WHERE event = 'InsertQuery'")
+    return int(seen["inserts"])
 
 
 async def test_decisions_are_found_by_scan_and_the_end_of_a_scan_has_no_repository(store: Store, rows: Rows) -> None:

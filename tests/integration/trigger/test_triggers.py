@@ -172,3 +172,4 @@ async def test_it_stops_when_it_is_told_to_even_while_it_starts(trigger_settings
         await asyncio.sleep(seconds)
         running.stop.set()
         await asyncio.wait_for(running.task, 20)
+        assert running.task.exception() is None

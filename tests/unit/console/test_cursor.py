@@ -38,11 +38,15 @@ def test_a_cursor_of_another_list_or_order_is_refused(content: object) -> None:
 
 
 @given(st.text())
-def test_any_text_is_read_or_refused(text: str) -> None:
-    try:
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(CursorInvalid):
         ORDER.after(text)
-    except CursorInvalid:
-        return
+
+
+@given(st.integers(-(2**63) + 1, 2**63 - 1), st.text().filter(str.isprintable))
+def test_a_cursor_of_any_row_is_read(size: int, name: str) -> None:
+    _, parameters = ORDER.after(ORDER.cursor((size, name)))
+    assert parameters == {"after0": size, "after1": name}
 
 
 @pytest.mark.parametrize("sort", ImageSort)

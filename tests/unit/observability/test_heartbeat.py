@@ -1,5 +1,6 @@
 """The health check tells a beating process from a silent, a missing and a lying one."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -44,8 +45,9 @@ async def test_beating_starts_with_the_block_and_leaves_nothing_behind(tmp_path:
 
 
 async def test_without_a_file_nothing_beats() -> None:
+    before = asyncio.all_tasks()
     async with heartbeat.beating(None):
-        pass
+        assert asyncio.all_tasks() == before
 
 
 def test_the_check_reads_the_file_that_the_settings_name(

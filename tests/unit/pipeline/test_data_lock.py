@@ -18,8 +18,8 @@ def test_a_folder_can_be_taken_again_once_it_is_released(tmp_path: Path) -> None
     lock.acquire()
     lock.release()
     lock.release()
-    with DataLock(tmp_path / "made" / "for it"):
-        pass
+    with DataLock(tmp_path / "made" / "for it"), pytest.raises(DataLockedError):
+        lock.acquire()
 
 
 def test_a_folder_that_cannot_be_made_is_told_with_the_reason(tmp_path: Path) -> None:

@@ -228,12 +228,16 @@ def subject(event: CloudEvent) -> str:
 )
 def test_an_event_tells_who_asked_and_what_made_us_look(kind: ScanKind, reason: ScanReason, told: str) -> None:
     asked = FIRST.model_copy(update={"context": context(1, kind, reason=reason), "snapshot": True})
-    for event in Telling(asked).events():
+    events = list(Telling(asked).events())
+    assert events
+    for event in events:
         assert (data(event)["reason"], data(event)["observed_by"], data(event)["snapshot"]) == (reason, told, True)
 
 
 def test_a_structured_event_holds_all_that_a_binary_one_does() -> None:
-    for event in Telling(MOVED).events():
+    events = list(Telling(MOVED).events())
+    assert events
+    for event in events:
         binary = event_on_kafka(*event.on_kafka(EventsMode.BINARY))
         structured = event_on_kafka(*event.on_kafka(EventsMode.STRUCTURED))
         assert structured == binary

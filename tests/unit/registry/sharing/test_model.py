@@ -27,4 +27,5 @@ def test_a_weaker_rule_is_seen_to_pass_one(left_out: str) -> None:
     worlds = [make_world(seed, rule) for seed in seeds]
     for world in worlds:
         world.run(90)
+    assert worlds
     assert all(world.over for world in worlds)
