@@ -1,7 +1,6 @@
 """What the webhooks of each product point to, by payloads as the products document them."""
 
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -170,5 +169,10 @@ _SIGNS = st.sampled_from(
 @given(st.dictionaries(_SIGNS, _JSON, min_size=1), st.sampled_from(["", "docker"]))
 def test_whatever_is_sent_is_read_or_refused(document: dict[str, Any], domain: str) -> None:
     told = {**document, "domain": domain} if domain else document
-    with suppress(PermanentError):
-        assert all(isinstance(repository, str) for repository, _ in targets_of(json.dumps(told).encode()))
+    repositories, reason = [], REASON_UNREADABLE
+    try:
+        repositories = [repository for repository, _ in targets_of(json.dumps(told).encode())]
+    except PermanentError as error:
+        reason = error.reason
+    assert reason == REASON_UNREADABLE
+    assert [repository for repository in repositories if not isinstance(repository, str)] == []
