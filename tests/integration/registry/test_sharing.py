@@ -146,7 +146,9 @@ async def test_what_is_no_claim_is_passed_over(fresh_topics: Settings) -> None:
             await answered(answers)
             for key, value in junk:
                 await producer.send_and_wait(topic, value, key, partition=0)
+            before = len(answers)
             await more_answered([answers])
+            assert len(answers) > before
     await producer.stop()
 
 
