@@ -32,7 +32,8 @@ def session() -> requests.Session:
 
 
 def download(session: requests.Session, address: str, to: Path) -> None:
-    """Write what lies at the address to a file. A server that is busy (429, 503) is asked three times more.
+    """Write what lies at the address to a file. A server that is busy (429, 503) or does not
+    answer at first is asked again.
 
     Raises UntrustedServer, or OSError for any other failure.
     """
@@ -64,7 +65,7 @@ class _Trusting(HTTPAdapter):
     def __init__(self, context: ssl.SSLContext) -> None:
         self._context: Final = context
         patient = Retry(
-            connect=0,
+            connect=2,
             read=0,
             other=0,
             status=3,

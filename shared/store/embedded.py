@@ -49,7 +49,7 @@ class Embedded:
         """Raise StoreError for what keeps the engine from being opened."""
         try:
             yield
-        except (ProgrammingError, PermissionError) as error:
+        except (ProgrammingError, OSError) as error:
             raise StoreError(
                 f"{self.where} cannot be opened. Most likely another Tallyman process has it open: stop that one, "
                 f"or choose another data folder. Else see that the folder can be written, and what the engine wrote in "

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from shared.errors import SettingsError
 from shared.settings import Settings
-from shared.store import Store, StoreUnavailable
+from shared.store import Store, StoreError, StoreUnavailable
 from tests.support.certificates import make_authority, make_server_certificate
 from tests.support.clickhouse import PASSWORD, ClickHouse, running_clickhouse
 from tests.support.store_rows import Rows
@@ -209,3 +209,11 @@ def test_what_the_embedded_engine_writes_at_its_start_is_in_its_log(tmp_path: Pa
     opened = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (opened.returncode, opened.stdout, opened.stderr) == (0, "[]\n", "")
     assert "Cannot use cgroups reader" in (tmp_path / "clickhouse" / "engine.log").read_text()
+
+
+async def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "clickhouse" / "engine.log").mkdir(parents=True)  # root, too, cannot write it
+    with pytest.raises(
+        StoreError, match=r"cannot be opened\. .* see that the folder can be written, and what the engine"
+    ):
+        await Store.open(Settings().model_copy(update={"data": tmp_path}))
