@@ -9,6 +9,14 @@ CACHE: Final = Path(__file__).parents[2] / ".cache"
 BROUGHT: Final = CACHE / "bin"
 """The programs that were brought without root."""
 
+_FONTS: Final = """\
+<fontconfig>
+    <dir>{root}/usr/share/fonts</dir>
+    <dir>/usr/share/fonts</dir>
+    <cachedir>{root}/var/cache/fontconfig</cachedir>
+</fontconfig>
+"""
+
 
 def find_program(name: str) -> str | None:
     """Return a program's path, None if it is nowhere; what the system has comes first."""
@@ -21,10 +29,12 @@ def link_unpacked(name: str, path: str) -> None:
     path: the program's, below the unpacked root. It runs with the libraries and fonts that were unpacked with it.
     """
     root = CACHE / "debian"
-    folders = {library.parent for library in root.glob("**/lib/**/*.so*") if library.is_file()}
+    libraries = {library.parent for library in root.glob("**/lib/*-linux-gnu/**/*.so*") if library.is_file()}
+    fonts = root / "fonts.conf"
+    fonts.write_text(_FONTS.format(root=root), encoding="utf-8")
     write_program(
         name,
-        f'export LD_LIBRARY_PATH="{os.pathsep.join(sorted(map(str, folders)))}" FONTCONFIG_SYSROOT="{root}"\n'
+        f'export LD_LIBRARY_PATH="{os.pathsep.join(sorted(map(str, libraries)))}" FONTCONFIG_FILE="{fonts}"\n'
         f'exec "{root / path}" "$@"\n',
     )
 
