@@ -72,7 +72,7 @@ budget-proof: dev setup doctor  ## Count what registries see of nine processes, 
 	@$(BIN)/python -m tests.budget $(ARGS)
 
 .PHONY: doctor
-doctor: dev  ## Say which parts the tests need that are not here, and how to install them
+doctor: dev  ## Bring what the tests need beside the pinned packages, or say how to install it
 	@$(BIN)/python -m tests.support.prerequisites
 
 .PHONY: dev
@@ -113,21 +113,7 @@ help:  ## Print this
 # What is done once. A stamp is older than what it was made from only when that has changed.
 
 $(BIN)/pip:
-	@for python in $(PYTHON) python3.11 python3; do \
-		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
-		python=; \
-	done; \
-	if [ -z "$$python" ]; then \
-		echo 'Tallyman needs Python 3.11 or newer, and found none as python3.11 or python3.' \
-			'Install it, or name it: make PYTHON=/path/to/python3 …' >&2; \
-		exit 1; \
-	fi; \
-	echo "Making $(VENV) with $$("$$python" --version)"; \
-	"$$python" -m venv $(VENV) || { \
-		echo 'This Python cannot make virtual environments.' \
-			'On Debian and Ubuntu: apt-get install python3-venv. Then start over.' >&2; \
-		exit 1; \
-	}
+	@setup/venv $(VENV) $(PYTHON)
 
 $(VENV)/.packages: requirements-build.lock requirements.lock | $(BIN)/pip
 	@echo 'Installing the pinned packages (180 MB to download, once)'

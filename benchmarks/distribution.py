@@ -1,7 +1,6 @@
 """A registry to read from, CNCF Distribution on loopback, that tells how often it was asked for what."""
 
 import re
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -15,6 +14,7 @@ from typing import Final
 from shared.pipeline.broker_properties import free_ports
 from tests.support.generator import generate
 from tests.support.generator_storage import Storage
+from tests.support.programs import find_program
 from tests.support.registry import memory_folder
 
 KINDS: Final = ("catalog", "tags", "manifest 200", "manifest 304", "config", "token", "other")
@@ -70,9 +70,9 @@ def _kind(path: str, status: str) -> str:
 @contextmanager
 def filled_registry(repositories: int, tags: int) -> Iterator[Distribution]:
     """Run a registry that holds a generated estate of this size, the same at every run, until the block ends."""
-    program = shutil.which("docker-registry")
+    program = find_program("docker-registry")
     if program is None:
-        raise SystemExit("The benchmark reads from a real registry: apt-get install docker-registry")
+        raise SystemExit("The benchmark reads from a real registry: make doctor brings it")
     with memory_folder() as folder:
         Storage(folder / "data").write(generate(_SEED, repositories, tags))
         port, _ = free_ports()

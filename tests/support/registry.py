@@ -7,7 +7,6 @@ import gc
 import http.client
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -25,7 +24,8 @@ import aiohttp
 import pytest
 
 from tests.support.certificates import Certificate, make_authority, make_server_certificate
-from tests.support.prerequisites import PARTS, docker_answers, told
+from tests.support.prerequisites import PARTS, docker_answers, how_to_install
+from tests.support.programs import find_program
 from tests.support.token_service import ISSUER, SERVICE, TokenService
 
 USERNAME: Final = "tester"
@@ -158,9 +158,9 @@ def _endpoint(url: str, secret: str) -> dict[str, Any]:
 
 @contextmanager
 def _as_process(folder: Path, config: dict[str, Any]) -> Iterator[int]:
-    program = shutil.which("docker-registry")
+    program = find_program("docker-registry")
     if program is None:
-        pytest.fail(told(part for part in PARTS if part.name == "docker-registry"), pytrace=False)
+        pytest.fail(how_to_install(part for part in PARTS if part.name == "docker-registry"), pytrace=False)
     process, port = _started(program, folder, config)
     try:
         yield port

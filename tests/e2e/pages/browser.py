@@ -1,7 +1,6 @@
 """Chromium, and pages that tell of every error: one that goes unnoticed by its test makes it fail."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, async_playwright
 
 from tests.contract.source_tree import ROOT
+from tests.support.programs import find_program
 
 SCREENSHOTS: Final = ROOT / "build" / "test-output" / "pages"
 _SERIOUS: Final = frozenset({"serious", "critical"})
@@ -18,9 +18,9 @@ _SERIOUS: Final = frozenset({"serious", "critical"})
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's browser, without a window."""
+    """The browser, without a window."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=find_program("chromium"), args=["--no-sandbox"])
         yield browser
         await browser.close()
 
