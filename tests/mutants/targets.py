@@ -27,7 +27,6 @@ TARGETS: Final = {
         (
             "tests/unit/registry/sharing/test_allowance.py",
             "tests/unit/registry/sharing/test_division.py",
-            "tests/unit/registry/sharing/test_ledger.py",
         ),
     ),
 }
