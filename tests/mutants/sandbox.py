@@ -79,6 +79,7 @@ def _settings(target: Target) -> str:
         "pytest_add_cli_args_test_selection": target.tests,
         "timeout_constant": ("5",),
         "timeout_multiplier": ("4",),
+        "track_dependencies": ("false",),
         "use_git_change_detection": ("false",),
     }
     lines = [f"{name} =\n" + "".join(f"  {value}\n" for value in values) for name, values in settings.items()]

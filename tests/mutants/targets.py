@@ -27,6 +27,8 @@ TARGETS: Final = {
         (
             "tests/unit/registry/sharing/test_allowance.py",
             "tests/unit/registry/sharing/test_division.py",
+            "tests/unit/registry/sharing/test_history.py",
+            "tests/unit/registry/sharing/test_ledger.py",
         ),
     ),
 }
