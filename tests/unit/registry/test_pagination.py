@@ -25,13 +25,22 @@ HOST = "registry.example.com"
         (['</v2/x/tags/list?n=5&next_page=gAAA%3D>; rel="next"'], ("next_page", "gAAA=")),
         (['</v2/_catalog?last=3&last=4>; rel="next"'], ("last", "3")),
         (['</a>; rel="previous"'], None),
+        (['</a>; title="x", </b?last=y>; rel="next"'], ("last", "y")),
+        (['</a>; rel="", </b?last=y>; rel="next"'], ("last", "y")),
     ],
 )
 def test_the_cursor_is_taken_from_the_link(headers: list[str], link: tuple[str, str] | None) -> None:
     assert next_link(headers, HOST) == link
 
 
-@pytest.mark.parametrize("header", ["next", "/v2/_catalog?last=a", "</v2/_catalog>; rel=next", "<?last=>; rel=next"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("next", "/v2/_catalog?last=a", "</v2/_catalog>; rel=next", "<?last=>; rel=next"),
+        "<?last=&last=4>; rel=next",  # the first counts, and it is empty
+        "<http://[?last=4>; rel=next",  # no address at all
+    ],
+)
 def test_a_link_that_cannot_be_read_is_an_error_not_the_end(header: str) -> None:
     with pytest.raises(PermanentError) as caught:
         next_link([header], HOST)
@@ -140,8 +149,13 @@ def test_a_cursor_survives_being_text(cursor: Cursor) -> None:
     assert Cursor.parse(str(cursor)) == cursor
 
 
+def test_a_cursor_is_written_without_spaces() -> None:
+    assert str(Cursor("last", "b", before=None, page=1, by_name=True)) == '["last","b",null,1,true]'
+
+
 @given(st.text() | st.sampled_from(('["last","a",null,"1",true]', '["n","a",null,1,true]', "[1,2,3,4,5]", "[[]]", "1")))
 def test_text_that_is_no_cursor_of_ours_is_a_sentence(text: str) -> None:
     with pytest.raises(PermanentError) as caught:
         Cursor.parse(text)
     assert caught.value.reason == "cursor_invalid"
+    assert str(caught.value) == "A page's cursor is not one of ours. Load again."
