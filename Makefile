@@ -71,7 +71,7 @@ budget-proof: dev setup doctor  ## Count what registries see of nine processes, 
 	@$(BIN)/python -m tests.budget $(ARGS)
 
 .PHONY: mutants
-mutants: dev $(MUTMUT)/.installed  ## Change the core rules one operator at a time, list what no test sees; TARGET=decide; takes minutes
+mutants: dev $(MUTMUT)/.installed  ## Change the core rules one operator at a time, list what no test notices; TARGET=decide; takes minutes
 	@nice -n 10 $(MUTMUT)/bin/python -m tests.mutants $(TARGET)
 
 .PHONY: doctor

@@ -1,1 +1,1 @@
-"""A check of mutations: what tests do not see when a rule is changed. Not part of the suite: `make mutants`."""
+"""A check of mutations: which changes of a rule no test notices. Not part of the suite: `make mutants`."""

@@ -1,4 +1,4 @@
-"""Prints, for each target, the mutants that no test sees and nobody has explained; ends with 1 if there are any."""
+"""Prints, for each target, the mutants that survive and are not explained; ends with 1 if there are any."""
 
 import sys
 import tomllib
@@ -33,8 +33,9 @@ def _check(name: str, target: Target, explained: dict[str, set[str]]) -> int:
     unexplained = [one for one in survivors if one.change not in explained[one.function]]
     stale = _stale(target, survivors, explained)
     print(
-        f"{name}: {total} mutants, {total - len(survivors)} seen, {len(survivors) - len(unexplained)} explained, "
-        f"{len(unexplained)} not; {monotonic() - begun:.0f} s"
+        f"{name}: {total} mutants, {total - len(survivors)} killed, {len(survivors) - len(unexplained)} explained, "
+        f"{len(unexplained)} survive; {monotonic() - begun:.0f} s",
+        flush=True,
     )
     for one in unexplained:
         print(f"  {one.function} ({one.status}; {one.name.rpartition('_')[2]})\n    {one.change}")
@@ -46,8 +47,8 @@ def _check(name: str, target: Target, explained: dict[str, set[str]]) -> int:
 def _stale(target: Target, survivors: list[Survivor], explained: dict[str, set[str]]) -> list[tuple[str, str]]:
     modules = tuple(path.removesuffix(".py").replace("/", ".") + "." for path in target.modules)
     surviving = {(one.function, one.change) for one in survivors}
-    told = {(function, change) for function, changes in explained.items() for change in changes}
-    return sorted(one for one in told - surviving if one[0].startswith(modules))
+    listed = {(function, change) for function, changes in explained.items() for change in changes}
+    return sorted(one for one in listed - surviving if one[0].startswith(modules))
 
 
 def _explained() -> dict[str, set[str]]:

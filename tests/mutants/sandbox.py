@@ -13,8 +13,8 @@ from tests.mutants.targets import Target
 
 _COPIED: Final = ("services", "shared", "tallyman", "tests")
 _MUTMUT: Final = Path(sys.executable).with_name("mutmut")
-_SEEN: Final = frozenset({"killed", "timeout"})
-"""A mutant that makes a test run for ever is seen, too."""
+_KILLED: Final = frozenset({"killed", "timeout"})
+"""A mutant that makes a test run for ever is killed, too."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Sandbox:
         (folder / "setup.cfg").write_text(_settings(target))
 
     def run(self) -> int:
-        """Test all mutants, one after another, and return how many there are. Raises SystemExit if that fails."""
+        """Test all mutants, one after another, and return how many there are. Raises SystemExit if mutmut fails."""
         log = self._folder / "run.log"
         with log.open("w") as file:
             ended = subprocess.run([_MUTMUT, "run", "--max-children", "1"], cwd=self._folder, stdout=file, stderr=file)
@@ -51,10 +51,10 @@ class Sandbox:
         return int(stats["total"])
 
     def survivors(self) -> Iterator[Survivor]:
-        """Return the mutants that no test saw."""
+        """Return the mutants that no test kills."""
         for line in self._output("results").splitlines():
             name, _, status = line.strip().rpartition(": ")
-            if name and status not in _SEEN:
+            if name and status not in _KILLED:
                 yield Survivor(name, _function(name), status, _change(self._output("show", name)))
 
     def _output(self, *arguments: str) -> str:

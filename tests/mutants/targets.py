@@ -1,4 +1,4 @@
-"""What is mutated, and the tests that have to see it: fast ones, the same on each run."""
+"""What is mutated, and the tests that have to notice it: fast ones, the same on each run."""
 
 from dataclasses import dataclass
 from typing import Final
