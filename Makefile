@@ -15,6 +15,7 @@ WORKERS ?= 2
 # none on Linux aarch64 and is built there from its source.
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
 BUILT := faust-streaming
+MUTMUT := .cache/mutmut
 
 ##@ Use
 
@@ -70,6 +71,10 @@ chaos: dev setup doctor  ## Kill everything at random while a registry is loaded
 .PHONY: budget-proof
 budget-proof: dev setup doctor  ## Count what registries see of nine processes, faults and all; takes ten minutes; ARGS="--phase alone"
 	@$(BIN)/python -m tests.budget $(ARGS)
+
+.PHONY: mutants
+mutants: dev $(MUTMUT)/.installed  ## Change the core rules one operator at a time, list what no test notices; TARGET=decide; takes minutes
+	@nice -n 10 $(MUTMUT)/bin/python -m tests.mutants $(TARGET)
 
 .PHONY: doctor
 doctor: dev  ## Bring what the tests need beside the pinned packages, or say how to install it
@@ -132,6 +137,15 @@ $(VENV)/.jars: shared/pipeline/jars.lock $(VENV)/.installed
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 	@echo 'Installing the packages of the tests'
 	@$(PIP) install --require-hashes --no-build-isolation --requirement requirements-dev.lock
+	@touch $@
+
+# In an environment of its own, before the project's on the path: it needs click 8.4, which faust-streaming does not allow.
+$(MUTMUT)/.installed: requirements-mutmut.lock | $(BIN)/pip
+	@$(BIN)/python -m venv $(MUTMUT)
+	@$(MUTMUT)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: \
+		--requirement requirements-mutmut.lock
+	@packages='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+		$(abspath $(BIN))/python -c "$$packages" > "$$($(MUTMUT)/bin/python -c "$$packages")/project.pth"
 	@touch $@
 
 .env:

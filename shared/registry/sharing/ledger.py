@@ -59,10 +59,6 @@ class Ledger:
         self._divide(touched)
         return frozenset(touched)
 
-    def share(self, registry: str, worker: str) -> Share:
-        """Return a worker's share of a registry."""
-        return self._shares.get(registry, {}).get(worker, NOTHING)
-
     def shares(self, registry: str) -> dict[str, Share]:
         """Return all shares of a registry, by worker."""
         return dict(self._shares.get(registry, {}))

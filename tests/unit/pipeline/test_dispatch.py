@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +20,8 @@ class Piece:
 
 
 def _started(dispatch: Dispatch[Piece]) -> list[Piece]:
-    pieces = []
-    while (piece := dispatch.take()) is not None:
-        pieces.append(piece)
+    pieces = list(islice(iter(dispatch.take, None), 1000))
+    assert len(pieces) < 1000, "it does not come to an end"
     return pieces
 
 
@@ -125,6 +125,30 @@ def test_what_was_forgotten_while_it_rested_does_not_wake() -> None:
     assert _started(dispatch) == [again]
     dispatch.wake(doomed)
     assert _started(dispatch) == []
+
+
+def test_what_was_forgotten_while_it_rested_does_not_wake_what_rests_in_its_place() -> None:
+    dispatch: Dispatch[Piece] = Dispatch(10, 10)
+    doomed, again = Piece("r", "a", doomed=True), Piece("r", "a")
+    for piece in (doomed, again):
+        dispatch.add(piece)
+        dispatch.rest(_started(dispatch)[0])
+        dispatch.forget(lambda piece: piece.doomed)
+    dispatch.wake(doomed)
+    assert _started(dispatch) == []
+    dispatch.wake(again)
+    assert _started(dispatch) == [again]
+
+
+def test_a_registry_whose_work_is_over_is_not_remembered() -> None:
+    """A process lives longer than registries do."""
+    dispatch: Dispatch[Piece] = Dispatch(10, 10)
+    for number in range(3):
+        dispatch.add(Piece("r", str(number)))
+    for piece in _started(dispatch):
+        dispatch.finish(piece)
+    kept = (dispatch._waiting, dispatch._ready, dispatch._turns, dispatch._without_place, dispatch._places)
+    assert [*map(len, kept)] == [0] * 5
 
 
 def test_what_comes_again_waits_for_the_old_work_of_its_key_to_end() -> None:

@@ -1,0 +1,9 @@
+"""A pytest plugin: Hypothesis draws the same examples on each run, keeps none, and does not look for smaller ones."""
+
+from hypothesis import Phase, settings
+
+PROFILE = "mutants"
+
+settings.register_profile(
+    PROFILE, derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate)
+)
