@@ -99,6 +99,7 @@ screenshots: dev setup doctor  ## Take the README's pictures of the console anew
 lock: dev  ## Pin the newest allowed packages anew, with hashes and no addresses
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --group build --constraint requirements.lock --output-file requirements-build.lock
+	$(COMPILE) --group mutants --output-file requirements-mutants.lock
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@for lock in requirements.lock requirements-dev.lock; do \
 		sed -n '/^$(BUILT)==/d; s/^\([a-z0-9-]*\)==.*/--only-binary \1/p' $$lock | cat - $$lock > $$lock.new && \
@@ -140,10 +141,10 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.installed
 	@touch $@
 
 # In an environment of its own, before the project's on the path: it needs click 8.4, which faust-streaming does not allow.
-$(MUTMUT)/.installed: requirements-mutmut.lock | $(BIN)/pip
+$(MUTMUT)/.installed: requirements-mutants.lock | $(BIN)/pip
 	@$(BIN)/python -m venv $(MUTMUT)
 	@$(MUTMUT)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --only-binary :all: \
-		--requirement requirements-mutmut.lock
+		--requirement requirements-mutants.lock
 	@packages='import sysconfig; print(sysconfig.get_path("purelib"))'; \
 		$(abspath $(BIN))/python -c "$$packages" > "$$($(MUTMUT)/bin/python -c "$$packages")/project.pth"
 	@touch $@
