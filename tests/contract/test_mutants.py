@@ -14,8 +14,12 @@ _EXPLAINED = tomllib.loads(Path("tests/mutants/explained.toml").read_text())["mu
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_modules_and_tests_of_a_target_exist(name: str) -> None:
-    for path in (*TARGETS[name].modules, *TARGETS[name].tests):
+    target = TARGETS[name]
+    for path in (*target.modules, *target.tests):
         assert Path(path).is_file(), path
+    for test in target.left_out:
+        path, _, function = test.partition("::")
+        assert f"def {function}(" in Path(path).read_text(), test
 
 
 def test_each_mutant_that_is_explained_is_of_a_function_of_a_target_and_has_a_reason() -> None:

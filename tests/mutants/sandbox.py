@@ -76,7 +76,7 @@ def _settings(target: Target) -> str:
             "tests.mutants.examples",
             "--hypothesis-profile=mutants",
         ),
-        "pytest_add_cli_args_test_selection": target.tests,
+        "pytest_add_cli_args_test_selection": (*target.tests, *(f"--deselect={test}" for test in target.left_out)),
         "timeout_constant": ("5",),
         "timeout_multiplier": ("4",),
         "track_dependencies": ("false",),

@@ -56,3 +56,11 @@ def test_from_which_state_on_a_share_counts_is_computed_anew_once_a_step_and_aft
     ]
     rule.read(0.99, 1, {A: None})  # type: ignore[dict-item]  # of the members only the names are looked at
     assert is_computed(0.99)
+
+
+def test_shares_are_remembered_no_longer_than_a_beat_counts() -> None:
+    rule = _Rule(REQUESTS_TTL)
+    for number in range(100):
+        rule.read(float(number), number, {})
+        rule.note(float(number), REGISTRY, number, number % 2, alone=False)
+    assert [entry.position for entry in rule._histories[REGISTRY].entries] == [95, 96, 97, 98, 99]
