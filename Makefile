@@ -9,11 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DATA ?= $(or $(TALLYMAN_DATA),data)
 REGISTRY ?=
 ONCE ?=
+UPGRADE ?= yes
 ARGS ?=
 WORKERS ?= 2
 # One lock for every platform: what only some of them need carries a marker. Wheels only, except of BUILT, which has
 # none on Linux aarch64 and is built there from its source.
-COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet --upgrade
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet $(if $(UPGRADE),--upgrade)
 BUILT := faust-streaming
 MUTMUT := .cache/mutmut
 
@@ -96,7 +97,7 @@ screenshots: dev setup doctor  ## Take the README's pictures of the console anew
 	@$(BIN)/python -m tests.support.screenshots
 
 .PHONY: lock
-lock: dev  ## Pin the newest allowed packages anew, with hashes and no addresses
+lock: dev  ## Pin the newest allowed packages anew, by hash; UPGRADE= keeps the pins that still fit
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --group build --constraint requirements.lock --output-file requirements-build.lock
 	$(COMPILE) --group mutants --output-file requirements-mutants.lock
