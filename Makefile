@@ -40,6 +40,10 @@ down:  ## Stop the containers; their data stays in its volumes
 test: dev setup doctor  ## Run the whole test suite on real parts; ARGS="…" go to pytest
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
+.PHONY: test-long
+test-long: dev setup doctor  ## Run what `test` leaves out: random worlds, chaos, the budget; ARGS="--seed=7" repeats a run
+	@$(BIN)/python -m pytest -m long $(ARGS)
+
 .PHONY: check
 check: lint  ## `lint`, then the unit and contract tests: a few minutes
 	@$(BIN)/python -m pytest --quiet tests/unit tests/contract

@@ -5,6 +5,8 @@ from hypothesis import settings
 
 # One that others import stands before them, or pytest cannot rewrite its asserts.
 pytest_plugins = [
+    "tests.support.seeds",
+    "tests.support.virtual_time",
     "tests.support.registry",
     "tests.support.broker",
     "tests.support.clickhouse",
