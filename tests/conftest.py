@@ -19,5 +19,6 @@ pytest_plugins = [
 assert anyio.open_file
 
 # An example's time says more about what else the machine does than about our code.
-settings.register_profile("tallyman", deadline=None)
+settings.register_profile("tallyman", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=1000)  # of `make test-long`
 settings.load_profile("tallyman")
