@@ -24,7 +24,7 @@ class NotInAUnitTest(Exception):
 
 @dataclass
 class Isolation:
-    """Refuses while a test runs.  refused: what the test tried, so that code that swallows the error does not hide it."""
+    """Refuses while a test runs.  refused: what the test tried, kept in case the code swallows the error."""
 
     is_on: bool = False
     refused: list[str] = field(default_factory=list)

@@ -180,7 +180,6 @@ class World:
         if total > self.limit:
             self.over.append((round(self.now, 2), what, total))
 
-
     def is_used_to_the_full(self) -> bool:
         """Whether both limits were reached, each at some moment."""
         return min(self.most.values()) >= self.limit
