@@ -12,6 +12,7 @@ ONCE ?=
 UPGRADE ?= yes
 ARGS ?=
 WORKERS ?= 2
+IN_WORKERS := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # One lock for every platform: what only some of them need carries a marker. Wheels only, except of BUILT, which has
 # none on Linux aarch64 and is built there from its source.
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet $(if $(UPGRADE),--upgrade)
@@ -39,14 +40,18 @@ down:  ## Stop the containers; their data stays in its volumes
 
 .PHONY: test
 test: dev setup doctor  ## Run the whole test suite on real parts; ARGS="…" go to pytest
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest $(IN_WORKERS) $(ARGS)
+
+.PHONY: test-long
+test-long: dev setup doctor  ## Run random tests at length, chaos and the budget; ARGS="--seed=7" repeats a run
+	@$(BIN)/python -m pytest -m 'long or hypothesis' --hypothesis-profile=long $(ARGS)
 
 .PHONY: check
-check: lint  ## `lint`, then the unit and contract tests: a few minutes
-	@$(BIN)/python -m pytest --quiet tests/unit tests/contract
+check: lint  ## `lint`, then the unit and contract tests: under a minute and a half
+	@$(BIN)/python -m pytest --quiet $(IN_WORKERS) tests/unit tests/contract
 
 .PHONY: lint
-lint: dev  ## Format, lint, types, import arrows: under a minute
+lint: dev  ## Format, lint, types, import arrows: under half a minute
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy

@@ -5,6 +5,8 @@ from hypothesis import settings
 
 # One that others import stands before them, or pytest cannot rewrite its asserts.
 pytest_plugins = [
+    "tests.support.seeds",
+    "tests.support.virtual_time",
     "tests.support.registry",
     "tests.support.broker",
     "tests.support.clickhouse",
@@ -17,5 +19,6 @@ pytest_plugins = [
 assert anyio.open_file
 
 # An example's time says more about what else the machine does than about our code.
-settings.register_profile("tallyman", deadline=None)
+settings.register_profile("tallyman", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=1000)  # of `make test-long`
 settings.load_profile("tallyman")

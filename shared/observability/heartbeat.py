@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -72,15 +72,15 @@ def what_is_wrong(file: Path, now: float) -> str | None:
     return None
 
 
-def main() -> int:
-    """Check the heartbeat that the settings name; 0 = alive."""
+def main(clock: Callable[[], float] = time.monotonic) -> int:
+    """Check the heartbeat that the settings name; 0 = alive.  clock: the seconds that beats are written in."""
     try:
         file = load_settings().heartbeat
     except SettingsError as error:
         wrong: str | None = str(error)
     else:
         unset = "TALLYMAN_HEARTBEAT is not set; name the file that the service writes."
-        wrong = what_is_wrong(file, time.monotonic()) if file else unset
+        wrong = what_is_wrong(file, clock()) if file else unset
     if wrong:
         sys.stderr.write(wrong + "\n")
     return 1 if wrong else 0

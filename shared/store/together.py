@@ -25,10 +25,13 @@ _MOST_REST_SECONDS: Final = 1.0
 
 
 class Together(Generic[A, G]):
-    """work: does what several ask, and returns what each gets, in their order."""
+    """work: does what several ask, and returns what each gets, in their order.  clock: monotonic seconds."""
 
-    def __init__(self, work: Callable[[Sequence[A]], Awaitable[Sequence[G]]]) -> None:
+    def __init__(
+        self, work: Callable[[Sequence[A]], Awaitable[Sequence[G]]], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._work: Final = work
+        self._clock: Final = clock
         self._waiting: list[tuple[A, asyncio.Future[G]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -44,11 +47,11 @@ class Together(Generic[A, G]):
         while self._waiting:
             taken = [(asked, coming) for asked, coming in self._waiting if not coming.done()]
             self._waiting.clear()
-            begun = time.monotonic()
+            begun = self._clock()
             if taken:  # else whoever asked has gone
                 await self._answer(taken)
             if self._waiting:
-                await asyncio.sleep(min(_RESTS * (time.monotonic() - begun), _MOST_REST_SECONDS))
+                await asyncio.sleep(min(_RESTS * (self._clock() - begun), _MOST_REST_SECONDS))
 
     async def _answer(self, taken: Sequence[tuple[A, "asyncio.Future[G]"]]) -> None:
         try:

@@ -28,6 +28,7 @@ _GOES = 2
 """The limits hold in each; a second one is had for what is used, which a machine that has no time for us lowers."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(500)
 async def test_no_limit_is_passed_and_the_budget_is_used(tmp_path: Path) -> None:
     for go in range(1, _GOES + 1):

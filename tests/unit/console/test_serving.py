@@ -17,10 +17,6 @@ def test_on_loopback_it_is_reached_by_the_names_of_this_machine() -> None:
     assert address_of(Settings(console="[::1]:8321")).url == "http://[::1]:8321/"
 
 
-def test_port_0_is_a_free_one() -> None:
-    assert address_of(Settings(console="127.0.0.1:0")).port > 0
-
-
 @pytest.mark.parametrize("console", ["0.0.0.0:8321", "192.168.1.5:8321", "tallyman.example.com:8321", "[::]:8321"])
 def test_off_loopback_it_listens_only_with_tls_or_behind_a_proxy(console: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="TALLYMAN_CONSOLE_TLS_CERTIFICATE"):

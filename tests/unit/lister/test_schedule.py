@@ -84,8 +84,8 @@ async def asked_for(intervals: int, days_later: int) -> list[int]:
     return requests.asked
 
 
-def test_a_load_waits_for_as_many_intervals_as_its_hooks_are_trusted_for() -> None:
+async def test_a_load_waits_for_as_many_intervals_as_its_hooks_are_trusted_for() -> None:
     slot = due_slot(DAILY, NOW)
-    assert asyncio.run(asked_for(1, 1)) == [slot + 86_400]
-    assert asyncio.run(asked_for(4, 3)) == []
-    assert asyncio.run(asked_for(4, 4)) == [slot + 4 * 86_400]
+    assert await asked_for(1, 1) == [slot + 86_400]
+    assert await asked_for(4, 3) == []
+    assert await asked_for(4, 4) == [slot + 4 * 86_400]

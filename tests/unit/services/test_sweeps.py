@@ -1,6 +1,5 @@
 """Full loads stretch while webhooks prove complete, and shrink once one found what no hook told."""
 
-import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -45,7 +44,7 @@ class Store:
         return [CLEAN]
 
 
-def test_a_registry_without_hooks_keeps_its_interval_and_the_store_is_asked_now_and_then() -> None:
+async def test_a_registry_without_hooks_keeps_its_interval_and_the_store_is_asked_now_and_then() -> None:
     store, clock = Store(), [0.0]
     stretches = Stretches(store, lambda: clock[0])
     note = HookSecretSet(registry=REGISTRY, secret="encrypted", set_at=BEGINNING)
@@ -54,9 +53,9 @@ def test_a_registry_without_hooks_keeps_its_interval_and_the_store_is_asked_now_
     async def asked(connections: ConnectionsSnapshot) -> int:
         return await stretches.of(connections, REGISTRY)
 
-    assert asyncio.run(asked(ConnectionsSnapshot())) == 1
-    assert [asyncio.run(asked(hooked)) for _ in range(3)] == [2, 2, 2]
+    assert await asked(ConnectionsSnapshot()) == 1
+    assert [await asked(hooked) for _ in range(3)] == [2, 2, 2]
     assert store.asked == 1
     clock[0] = 61.0
-    asyncio.run(asked(hooked))
+    await asked(hooked)
     assert store.asked == 2

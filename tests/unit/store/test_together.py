@@ -48,7 +48,7 @@ async def test_what_comes_while_one_is_under_way_goes_as_one() -> None:
 
 async def test_after_one_that_some_waited_for_the_next_rests_and_more_go_with_it() -> None:
     work = Work()
-    together = Together(work)
+    together = Together(work, asyncio.get_running_loop().time)
     tasks = await asked(together, 1, 2)
     await asyncio.sleep(0.1)  # what the first takes: the next rests for four times as long
     work.gate.set()

@@ -49,7 +49,7 @@ _CRASHES_AT_MOST: Final = 40
 class Variant:
     """How a world differs from the right one: a mistake that the hunt has to find.
 
-    rough, weather: in which it shows soonest.
+    rough, weather: in which it shows soonest.  shown_by: the seed of a world that shows it.
     """
 
     store: type[FakeSinkStore] = FakeSinkStore
@@ -59,6 +59,7 @@ class Variant:
     resets: bool = True
     rough: bool = True
     weather: Mapping[str, Any] = field(default_factory=dict)
+    shown_by: int = 0
 
 
 RIGHT: Final = Variant()
