@@ -128,6 +128,11 @@ def test_a_new_turn_divides_every_registry_again() -> None:
     assert ledger.read(4, beat(A, 4, claim(ONE, most=1)), at_ms=2 * TURN_MS - 1) == frozenset()
 
 
+def test_a_registry_that_is_dropped_as_the_turn_changes_is_touched_too() -> None:
+    ledger = folded(beat(A, 1, claim(ONE), claim(TWO)))
+    assert ledger.read(1, beat(A, 2, claim(ONE)), at_ms=TURN_MS) == {ONE, TWO}
+
+
 def test_a_registry_that_nobody_claims_any_more_is_forgotten() -> None:
     ledger = folded(beat(A, 1, claim(ONE)), beat(A, 2))
     assert (ledger.shares(ONE), ledger.heard_claims(ONE)) == ({}, {})
