@@ -6,19 +6,25 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.contract.source_tree import ROOT
 from tests.integration.console.conftest import Console
 
-_EXAMPLES = "12"
 _SECONDS = 240
 
 
-async def test_schemathesis_finds_no_failure(console: Console, tmp_path: Path) -> None:
+@pytest.mark.parametrize("examples", [4, pytest.param(20, marks=pytest.mark.long)])
+async def test_schemathesis_finds_no_failure(
+    examples: int, console: Console, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     """In a process of its own, since this one serves; its hooks lead every made-up registry to a closed port."""
+    seed = pytestconfig.option.seed
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("schemathesis"),
         *("--config-file", ROOT / "tests/support/schemathesis.toml"),
-        *("run", f"{console.url}/api/v1/openapi.json", "--max-examples", _EXAMPLES, "--seed", "1", "--no-color"),
+        *("run", f"{console.url}/api/v1/openapi.json", "--max-examples", str(examples)),
+        *("--seed", str(seed), "--no-color"),
         *("-H", f"Authorization: Bearer {console.admin}"),
         cwd=tmp_path,  # where it leaves what it learned
         env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
