@@ -11,12 +11,12 @@ import pytest
 from tests.contract.source_tree import ROOT
 from tests.integration.console.conftest import Console
 
-_SECONDS = 240
+AT_LENGTH = (pytest.mark.long, pytest.mark.timeout(900))
 
 
-@pytest.mark.parametrize("examples", [4, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("examples", "seconds"), [(4, 240), pytest.param(20, 900, marks=AT_LENGTH)])
 async def test_schemathesis_finds_no_failure(
-    examples: int, console: Console, tmp_path: Path, pytestconfig: pytest.Config
+    examples: int, seconds: float, console: Console, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     """In a process of its own, since this one serves; its hooks lead every made-up registry to a closed port."""
     seed = pytestconfig.option.seed
@@ -31,7 +31,7 @@ async def test_schemathesis_finds_no_failure(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(_SECONDS):
+    async with asyncio.timeout(seconds):
         told = (await process.communicate())[0].decode()
     assert process.returncode == 0, told[-6000:]
     tested = re.search(r"Selected: (\d+)/(\d+)\s+Tested: (\d+)", told)
