@@ -12,7 +12,7 @@ ONCE ?=
 UPGRADE ?= yes
 ARGS ?=
 WORKERS ?= 2
-IN_WORKERS := --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+IN_WORKERS := --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 # One lock for every platform: what only some of them need carries a marker. Wheels only, except of BUILT, which has
 # none on Linux aarch64 and is built there from its source.
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --quiet $(if $(UPGRADE),--upgrade)

@@ -1,42 +1,53 @@
-"""Which tests go to one xdist worker: those of a file, and those that share a running system, whatever their file.
+"""Which tests go to one xdist worker: those of a file, or of a folder whose tests share a running system.
 
-A system (broker, store and services) takes seconds to start, so only one worker starts each. Groups with a system come
-first: they are the longest, and the others fill what is left. Each worker has a broker and a ClickHouse of its own.
+A system (broker, store and services) takes seconds to start. Folders with one come first: they take longest, and the
+others fill what is left. Each worker has a broker and a ClickHouse of its own.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-SYSTEMS: Final = ("tallyman", "service", "with_sample", "console", "system", "loader")
-"""The session's fixtures that each run a whole system."""
+WITH_A_SYSTEM: Final = (
+    "tests/e2e/pages",
+    "tests/integration/console",
+    "tests/integration/products",
+    "tests/integration/scans",
+)
+"""Folders whose tests share a running system."""
 
-_FOLDERS: Final = ("tests/e2e", "tests/integration", "tests/contract", "tests/unit")
+_LONGEST_FIRST: Final = (*WITH_A_SYSTEM, "tests/e2e", "tests/integration", "tests/contract", "tests/unit")
 
 
-def group_of(node_id: str, fixtures: Iterable[str]) -> str:
-    """Return the name of a test's group.  fixtures: the names of all that it uses."""
-    file = node_id.partition("::")[0]
-    return next((system for system in SYSTEMS if system in fixtures), file)
+def group_of(node_id: str) -> str:
+    """Return the name of a test's group: a folder's path, or a file's."""
+    return next((folder for folder in WITH_A_SYSTEM if _is_in(folder, node_id)), node_id.partition("::")[0])
 
 
-def rank_of(node_id: str, fixtures: Iterable[str]) -> int:
+def rank_of(node_id: str) -> int:
     """Return a number by which long groups come first."""
-    if not set(SYSTEMS).isdisjoint(fixtures):
-        return -1
-    return next((rank for rank, folder in enumerate(_FOLDERS) if node_id.startswith(folder)), len(_FOLDERS))
+    return next((rank for rank, folder in enumerate(_LONGEST_FIRST) if _is_in(folder, node_id)), len(_LONGEST_FIRST))
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def _is_in(folder: str, node_id: str) -> bool:
+    return node_id.startswith(folder + "/")
+
+
+class Groups(LoadScopeScheduling):
+    """Gives each worker that has run its tests the next group."""
+
+    def _split_scope(self, nodeid: str) -> str:  # the method that xdist means to be overridden
+        return group_of(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
+    return Groups(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)  # a random order comes after it
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Name each test's group to xdist; without workers the order stays as it was."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item.nodeid, _fixtures(item))))
-    items.sort(key=lambda item: rank_of(item.nodeid, _fixtures(item)))
-
-
-def _fixtures(item: pytest.Item) -> tuple[str, ...]:
-    return tuple(getattr(item, "fixturenames", ()))
+    """Put long groups first where there are workers."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank_of(item.nodeid))
