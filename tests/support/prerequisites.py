@@ -16,7 +16,7 @@ from typing import Final
 import docker
 from docker.errors import DockerException
 
-from tests.support.programs import BROUGHT, CACHE, find_program, link_unpacked, write_program
+from tests.support.programs import BROUGHT, CACHE, find_program, give_playwright_node, link_unpacked, write_program
 
 _ROOT: Final = CACHE.parent
 _DISTRIBUTION: Final = _ROOT / "tests" / "support" / "distribution"
@@ -68,6 +68,7 @@ def _download_browser() -> bool:
     from playwright.sync_api import sync_playwright
 
     print("Downloading chromium with Playwright", flush=True)
+    give_playwright_node()
     if subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False).returncode != 0:
         return False
     with sync_playwright() as playwright:

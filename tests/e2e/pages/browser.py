@@ -10,7 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Response, async_playwright
 
 from tests.contract.source_tree import ROOT
-from tests.support.programs import find_program
+from tests.support.programs import find_program, give_playwright_node
 
 SCREENSHOTS: Final = ROOT / "build" / "test-output" / "pages"
 _SERIOUS: Final = frozenset({"serious", "critical"})
@@ -19,6 +19,7 @@ _SERIOUS: Final = frozenset({"serious", "critical"})
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
     """The browser, without a window."""
+    give_playwright_node()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=find_program("chromium"), args=["--no-sandbox"])
         yield browser
