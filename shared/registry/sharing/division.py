@@ -49,18 +49,12 @@ def divide(limit: int, wants: Mapping[Claimant, int], turn: int) -> dict[str, in
 
 
 def fill(amount: int, wants: Sequence[int]) -> list[int]:
-    """Return how much of `amount` each gets: evenly, no more than it wants; what cannot be even goes to the first."""
+    """Return how much of `amount` each gets: evenly, no more than it wants; a rest goes to those that want most."""
     given = [0] * len(wants)
     left = amount
     for rank, index in enumerate(sorted(range(len(wants)), key=lambda index: wants[index])):
         given[index] = min(wants[index], left // (len(wants) - rank))
         left -= given[index]
-    for index, want in enumerate(wants):
-        if left <= 0:
-            break
-        if given[index] < want:
-            given[index] += 1
-            left -= 1
     return given
 
 

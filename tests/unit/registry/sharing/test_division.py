@@ -88,3 +88,14 @@ def test_filling_gives_all_that_is_wanted_or_all_there_is_and_as_evenly_as_whole
 @given(limits, wants, turns)
 def test_it_is_the_same_for_all_who_compute_it(limit: int, wants: dict[Claimant, int], turn: int) -> None:
     assert divide(limit, wants, turn) == divide(limit, dict(reversed(wants.items())), turn)
+
+
+def test_what_cannot_be_even_goes_to_those_that_want_most() -> None:
+    assert fill(10, [9, 2, 9, 8]) == [3, 2, 3, 2]
+    assert fill(8, [5, 5, 5]) == [2, 3, 3]
+
+
+def test_a_worker_at_two_stages_has_its_first_once() -> None:
+    wants = {Claimant(1, "a"): 5, Claimant(0, "a"): 5, Claimant(0, "b"): 50}
+    assert divide(60, wants, 0) == {"a": 10, "b": 50}
+    assert divide(100, wants, 0) == {"a": 30, "b": 70}
