@@ -25,7 +25,7 @@ def test_the_modules_and_tests_of_a_target_exist(name: str) -> None:
 def test_each_mutant_that_is_explained_is_of_a_function_of_a_target_and_has_a_reason() -> None:
     modules = {path.removesuffix(".py").replace("/", ".") for target in TARGETS.values() for path in target.modules}
     for mutant in _EXPLAINED:
-        assert mutant.keys() == {"function", "change", "why"}
+        assert mutant.keys() == {"function", "changes", "why"}
         module = next(module for module in modules if mutant["function"].startswith(f"{module}."))
         assert callable(attrgetter(mutant["function"].removeprefix(f"{module}."))(import_module(module)))
         assert mutant["why"].endswith(".")

@@ -56,7 +56,7 @@ def _explained() -> dict[str, set[str]]:
     changes: dict[str, set[str]] = defaultdict(set)
     for one in tomllib.loads(_EXPLAINED.read_text())["mutant"]:
         assert one["why"]
-        changes[one["function"]].add(one["change"])
+        changes[one["function"]].update(one["changes"])
     return changes
 
 

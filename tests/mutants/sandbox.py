@@ -66,9 +66,8 @@ class Sandbox:
 def _settings(target: Target) -> str:
     """Return mutmut's settings.  timeout: (seconds of the tests + constant) * multiplier, on a busy machine, too."""
     settings = {
-        "source_paths": ("services", "shared"),
-        "only_mutate": target.modules,
-        "also_copy": ("tallyman",),
+        "source_paths": target.modules,
+        "also_copy": ("services", "shared", "tallyman"),
         "pytest_add_cli_args": (
             "-p",
             "no:cacheprovider",

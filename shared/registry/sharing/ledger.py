@@ -104,7 +104,7 @@ class Ledger:
             claims = self._claims[registry]
             if not claims:
                 del self._claims[registry]
-                self._shares.pop(registry, None)
+                del self._shares[registry]
                 continue
             most = min(claim.max_connections for claim in claims.values())
             wanted = {Claimant(claim.stage, worker): claim.connections for worker, claim in claims.items()}

@@ -99,3 +99,11 @@ def test_a_worker_at_two_stages_has_its_first_once() -> None:
     wants = {Claimant(1, "a"): 5, Claimant(0, "a"): 5, Claimant(0, "b"): 50}
     assert divide(60, wants, 0) == {"a": 10, "b": 50}
     assert divide(100, wants, 0) == {"a": 30, "b": 70}
+
+
+def test_who_wants_little_gets_no_more_than_that_first() -> None:
+    assert divide(1000, {Claimant(1, "a"): 1, Claimant(1, "b"): 2000}, 0) == {"a": 1, "b": 999}
+
+
+def test_of_less_than_nothing_nobody_gets_anything() -> None:
+    assert divide(-1, {Claimant(1, "a"): 5, Claimant(1, "b"): 5}, 0) == {}

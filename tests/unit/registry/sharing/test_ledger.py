@@ -49,6 +49,12 @@ def test_a_registry_is_divided_among_those_that_claim_it() -> None:
     assert ledger.shares(TWO) == {B: Share(10, 4)}
 
 
+def test_a_worker_further_downstream_gets_what_it_wants_first() -> None:
+    upstream, downstream = claim(limit=100, most=100), claim(limit=100, most=100).model_copy(update={"stage": 2})
+    ledger = folded(beat(A, 1, downstream), beat(B, 1, upstream))
+    assert ledger.shares(ONE) == {A: Share(98, 98), B: Share(2, 2)}
+
+
 def test_shares_are_a_copy() -> None:
     ledger = folded(beat(A, 1, claim()))
     ledger.shares(ONE).clear()
