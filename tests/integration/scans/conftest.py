@@ -25,3 +25,17 @@ async def system(
 async def server() -> AsyncIterator[ProductServer]:
     async with SERVERS["v2"](generate(seed=5, repositories=8, tags=60)) as running:
         yield running
+
+
+@pytest_asyncio.fixture
+async def large_server() -> AsyncIterator[ProductServer]:
+    """One that takes eight seconds to load at fifty requests a second."""
+    async with SERVERS["v2"](generate(seed=6, repositories=8, tags=400)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def wide_server() -> AsyncIterator[ProductServer]:
+    """One with half more repositories than the lister keeps unfinished."""
+    async with SERVERS["v2"](generate(seed=6, repositories=150, tags=400)) as running:
+        yield running
