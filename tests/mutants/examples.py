@@ -5,5 +5,5 @@ from hypothesis import Phase, settings
 PROFILE = "mutants"
 
 settings.register_profile(
-    PROFILE, derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate)
+    PROFILE, max_examples=50, derandomize=True, database=None, deadline=None, phases=(Phase.explicit, Phase.generate)
 )

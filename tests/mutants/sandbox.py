@@ -74,6 +74,7 @@ def _settings(target: Target) -> str:
             "-p",
             "tests.mutants.examples",
             "--hypothesis-profile=mutants",
+            "--seed=1",
         ),
         "pytest_add_cli_args_test_selection": (*target.tests, *(f"--deselect={test}" for test in target.left_out)),
         "timeout_constant": ("5",),

@@ -80,6 +80,11 @@ def test_a_member_keeps_its_whole_platform_while_its_index_goes_and_comes() -> N
     assert (row.os, row.architecture, row.variant, row.os_version) == ("windows", "arm", "v7", "10.0.1")
 
 
+def test_a_tag_that_one_page_has_as_gone_and_another_as_failed_is_removed() -> None:
+    decision = decided(state_of(TWO), seen(2, {"1": "a"}, failed=["2"], gone=["2"]))
+    assert changes(decision) == ["tag.removed 2"]
+
+
 # What is as new as the scan.
 
 

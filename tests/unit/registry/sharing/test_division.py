@@ -105,5 +105,9 @@ def test_who_wants_little_gets_no_more_than_that_first() -> None:
     assert divide(1000, {Claimant(1, "a"): 1, Claimant(1, "b"): 2000}, 0) == {"a": 1, "b": 999}
 
 
+def test_who_wants_nothing_gets_nothing() -> None:
+    assert divide(10, {Claimant(1, "a"): 5, Claimant(1, "b"): 0}, 0) == {"a": 10}
+
+
 def test_of_less_than_nothing_nobody_gets_anything() -> None:
     assert divide(-1, {Claimant(1, "a"): 5, Claimant(1, "b"): 5}, 0) == {}

@@ -103,6 +103,12 @@ def test_a_beat_of_one_that_was_silent_brings_its_share_of_all_it_claims_back() 
     assert ledger.shares(ONE) == {A: Share(5, 2), B: Share(5, 2)}
 
 
+def test_who_was_silent_and_drops_a_registry_leaves_it_to_others() -> None:
+    ledger = folded(beat(A, 1, claim(ONE)), beat(B, 1, claim(ONE), claim(TWO)), Silent(worker=B, number=1))
+    assert ledger.read(3, beat(B, 2, claim(TWO))) == {ONE, TWO}
+    assert (ledger.shares(ONE), ledger.shares(TWO)) == ({A: Share(10, 4)}, {B: Share(10, 4)})
+
+
 def test_who_is_gone_holds_nothing_and_is_no_member() -> None:
     ledger = folded(beat(A, 1, claim(ONE)), beat(B, 1, claim(ONE), claim(TWO)), Silent(worker=B, number=1))
     assert ledger.read(3, Gone(worker=B, number=1)) == {ONE, TWO}
@@ -140,6 +146,7 @@ def test_a_registry_that_is_dropped_as_the_turn_changes_is_touched_too() -> None
 
 
 def test_a_registry_that_nobody_claims_any_more_is_forgotten() -> None:
-    ledger = folded(beat(A, 1, claim(ONE)), beat(A, 2))
+    ledger = folded(beat(A, 1, claim(ONE), claim(TWO)), beat(A, 2))
     assert (ledger.shares(ONE), ledger.heard_claims(ONE)) == ({}, {})
+    assert (ledger.shares(TWO), ledger.heard_claims(TWO)) == ({}, {})
     assert ledger.read(2, beat(A, 3), at_ms=TURN_MS) == frozenset()
