@@ -1,4 +1,4 @@
-"""A browser for the session, a service of this folder's own, and real registries to connect."""
+"""A browser, a service of this folder's own, and real registries to connect."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,18 +14,18 @@ from tests.support.generator_storage import Storage
 from tests.support.registry import Registry, running_registry
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def estate() -> Estate:
     return generate(seed=11, repositories=20, tags=300)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def registry(tmp_path_factory: pytest.TempPathFactory, estate: Estate) -> Iterator[Registry]:
     """A real registry with Basic authentication and things in it."""
     with running_registry(tmp_path_factory.mktemp("pages-registry"), basic=True) as running:
@@ -33,7 +33,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory, estate: Estate) -> Iterat
         yield running
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     async with Tallyman(tmp_path_factory.mktemp("pages") / "data").serving() as running:
         yield running

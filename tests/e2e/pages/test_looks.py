@@ -30,7 +30,7 @@ WINDOWS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="module")
 async def with_sample(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
     """A service that has loaded the sample."""
     async with Tallyman(tmp_path_factory.mktemp("looks") / "data").serving("--load", "sample") as running:

@@ -37,7 +37,7 @@ class Console:
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def console(
     kafka: str, clickhouse_server: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Console]:

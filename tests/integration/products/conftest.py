@@ -10,7 +10,7 @@ from tests.support.product_loading import Loader
 from tests.support.running_system import running_system
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def loader(
     kafka: str, clickhouse_server: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Loader]:

@@ -13,7 +13,7 @@ from tests.support.generator import generate
 from tests.support.running_system import running_system
 
 
-@pytest_asyncio.fixture(scope="session")
+@pytest_asyncio.fixture(scope="package")
 async def system(
     kafka: str, clickhouse_server: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[System]:
