@@ -14,9 +14,13 @@ from tests.integration.console.conftest import Console
 AT_LENGTH = (pytest.mark.long, pytest.mark.timeout(900))
 
 
-@pytest.mark.parametrize(("examples", "seconds"), [(4, 240), pytest.param(20, 900, marks=AT_LENGTH)])
+@pytest.mark.parametrize(
+    ("examples", "phases", "seconds"),
+    [(4, "examples,fuzzing", 240), pytest.param(12, "examples,coverage,fuzzing,stateful", 900, marks=AT_LENGTH)],
+    ids=["short", "long"],
+)
 async def test_schemathesis_finds_no_failure(
-    examples: int, seconds: float, console: Console, tmp_path: Path, pytestconfig: pytest.Config
+    examples: int, phases: str, seconds: float, console: Console, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
     """In a process of its own, since this one serves; its hooks lead every made-up registry to a closed port."""
     seed = pytestconfig.option.seed
@@ -24,7 +28,7 @@ async def test_schemathesis_finds_no_failure(
         Path(sys.executable).with_name("schemathesis"),
         *("--config-file", ROOT / "tests/support/schemathesis.toml"),
         *("run", f"{console.url}/api/v1/openapi.json", "--max-examples", str(examples)),
-        *("--seed", str(seed), "--no-color"),
+        *("--phases", phases, "--seed", str(seed), "--no-color"),
         *("-H", f"Authorization: Bearer {console.admin}"),
         cwd=tmp_path,  # where it leaves what it learned
         env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
