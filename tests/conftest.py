@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.clickhouse",
     "tests.support.store_rows",
     "tests.support.worker_groups",
+    "tests.support.long_tests",
 ]
 
 # anyio imports its parts when they are first asked for, and pytest, whose plugin it is, rewrites them then. Deep within

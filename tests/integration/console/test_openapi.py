@@ -11,12 +11,10 @@ import pytest
 from tests.contract.source_tree import ROOT
 from tests.integration.console.conftest import Console
 
-AT_LENGTH = (pytest.mark.long, pytest.mark.timeout(900))
-
 
 @pytest.mark.parametrize(
     ("examples", "phases", "seconds"),
-    [(4, "examples,fuzzing", 240), pytest.param(12, "examples,coverage,fuzzing,stateful", 900, marks=AT_LENGTH)],
+    [(4, "examples,fuzzing", 240), pytest.param(12, "examples,coverage,fuzzing,stateful", 900, marks=pytest.mark.long)],
     ids=["short", "long"],
 )
 async def test_schemathesis_finds_no_failure(
