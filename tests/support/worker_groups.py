@@ -4,6 +4,7 @@ A system (broker, store and services) takes seconds to start. Folders with one c
 others fill what is left. Each worker has a broker and a ClickHouse of its own.
 """
 
+import signal
 from typing import Final
 
 import pytest
@@ -40,6 +41,12 @@ class Groups(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:  # the method that xdist means to be overridden
         return group_of(nodeid)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker's child processes be interrupted: xdist's workers ignore SIGINT, and children inherit that."""
+    if hasattr(config, "workerinput"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Groups:
