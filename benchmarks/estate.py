@@ -37,6 +37,7 @@ from shared.store.store import Store
 from tests.budget.workers import Workers, running_workers
 
 _PARTITIONS: Final = 24
+_PROCESSES: Final = {"lister": 1, "tagger": 1, "manifester": 1, "sink": 1}
 _LOOK_SECONDS: Final = 5.0
 _LOOKS_A_LINE: Final = 12
 _START_SECONDS: Final = 120.0
@@ -81,7 +82,7 @@ async def run(registries: int, repositories: int, tags: int) -> None:
     beside = {stage: {"TALLYMAN_METRICS": f"127.0.0.1:{port}"} for stage, port in ports.items()}
     with TemporaryDirectory(prefix="tallyman-bench-") as folder:
         path = Path(folder)
-        async with running_workers(path, path, partitions=_PARTITIONS, each=1, beside=beside) as workers:
+        async with running_workers(path, path, partitions=_PARTITIONS, processes=_PROCESSES, beside=beside) as workers:
             store = await Store.open(workers.settings)
             try:
                 estate = Estate(workers, store, ports)

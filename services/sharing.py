@@ -29,7 +29,11 @@ from shared.settings import Settings
 
 BEAT_SECONDS: Final = 0.4
 _SOON_SECONDS: Final = 0.05
-"""No two beats come closer, however urgent."""
+_SOON_SECONDS_A_CLAIM: Final = 0.001
+"""No two beats come closer, however urgent; where there is much in each, all have more to read."""
+
+_LOOK_SECONDS: Final = 0.05
+"""How soon it is seen that something can be given up."""
 
 _AGAIN_SECONDS: Final = 1.0
 _POLL_MS: Final = 200
@@ -99,13 +103,23 @@ async def _with_clients(settings: Settings, member: Member) -> None:
 
 async def _keep_beating(log: "_BeatLog", member: Member) -> None:
     while True:
-        await log.send(member.beat())
+        beat = member.beat()
+        await log.send(beat)
         for farewell in member.farewells():
             await log.send(farewell)
-        await asyncio.sleep(_SOON_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(BEAT_SECONDS - _SOON_SECONDS):
-                await member.urgent.wait()
+        soon = min(BEAT_SECONDS, _SOON_SECONDS + len(beat.claims) * _SOON_SECONDS_A_CLAIM)
+        await asyncio.sleep(soon)
+        await _news(member, BEAT_SECONDS - soon)
+
+
+async def _news(member: Member, seconds: float) -> None:
+    """Return once others should hear of this process, after so many seconds at the latest."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not member.has_news:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(member.urgent.wait(), _LOOK_SECONDS)
+                    return
 
 
 async def _leave(log: "_BeatLog", member: Member) -> None:

@@ -20,14 +20,16 @@ class Claim(Shape):
     """What a worker wants of one registry.
 
     stage: the higher, the further downstream.  requests: that it could send in the next second.
-    connections: that it has use for.  max_rps, max_connections: the registry's limits, as the worker knows them,
-    lowered as the registry asked for.  is_broken: nothing is asked of it, since it did not answer.  refused: the
-    revision of the connection whose sign-in it rejected, 0 = none.
+    sent: at most so many it has sent in the last second, and cannot take back.  connections: that it has use for.
+    max_rps, max_connections: the registry's limits, as the worker knows them, lowered as the registry asked for.
+    is_broken: nothing is asked of it, since it did not answer.  refused: the revision of the connection whose sign-in
+    it rejected, 0 = none.
     """
 
     registry: RegistryId
     stage: int = Field(ge=0, le=100)
     requests: int = Field(ge=0, le=_MOST)
+    sent: int = Field(0, ge=0, le=_MOST)
     connections: int = Field(ge=0, le=_MOST)
     max_rps: int = Field(ge=0, le=_MOST)
     max_connections: int = Field(ge=0, le=_MOST)
@@ -38,9 +40,10 @@ class Claim(Shape):
 class Beat(Message):
     """A worker lives.
 
-    number: of its beats, from 1.  seen: the log position it has read.  settled: the last one as of which it had no more
-    connections open than it may.  process: where it runs, so that those beside it see that it ended; empty where
-    unknown.  claims: all that it wants; a registry left out it wants nothing of.
+    number: of its beats, from 1.  seen: the last log position that it has read and with whose division the requests it
+    sent in the last second comply.  settled: the last one with whose division its open connections comply.
+    process: where it runs, so that those beside it see that it ended; empty where unknown.  claims: all that it wants;
+    a registry left out it wants nothing of.
     """
 
     worker: Worker

@@ -87,11 +87,11 @@ class WindowBudget:
         grant: Grant,
         clock: Callable[[], float] = time.monotonic,
         *,
-        wanted: Callable[[], None] = lambda: None,
+        wanted: Callable[[int], None] = lambda _: None,
         lowered: Callable[[], None] = lambda: None,
         others_heard: Callable[[], Awaitable[object]] = _nobody_else,
     ) -> None:
-        """wanted: called when something is wanted and nothing is granted.
+        """wanted: called with the number of requests that wait, while they do.
 
         lowered: called when others should know that the registry asks for less, or is broken.
         others_heard: returns once what other processes tell is known.
@@ -116,7 +116,8 @@ class WindowBudget:
         self._demand.waits(self._clock())
         try:
             async with self._turn:
-                while seconds := self._seconds_to_turn():  # noqa: ASYNC110  # it waits for time to pass
+                while seconds := self._seconds_to_turn():
+                    self._wanted(self._demand.waiting)
                     await asyncio.sleep(min(seconds, _LONGEST_SLEEP_SECONDS))
                 if self._pacer:
                     await self._pacer.acquire()
@@ -188,11 +189,24 @@ class WindowBudget:
         """How many connections it may have, likewise."""
         return self._adaptive.max_connections(self._grant.max_connections)
 
-    def demand(self) -> tuple[float, float]:
-        """Return the requests a second and the connections that it has use for, inf for any number; asked at beats."""
-        now = self._clock()
-        used = self._window.taken(now)
-        requests = self._demand.measure(now, used)
+    @property
+    def sent(self) -> int:
+        """How many requests it has sent in the last second: those that may have arrived within it."""
+        return self._window.taken(self._clock())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is under way, for a while."""
+        permits = self.permits
+        return not permits.is_waited_for and not permits.busy and self._demand.is_idle(self._clock())
+
+    def demand(self, *, others_want: bool) -> tuple[float, float]:
+        """Return the requests a second and the connections that it has use for, inf for any number; asked at beats.
+
+        others_want: whether others have requests: to them it gives up at once what it has no use for.
+        """
+        now, used = self._clock(), self.sent
+        requests = self._demand.nothing() if others_want and self.is_idle else self._demand.measure(now, used)
         self._adaptive.measure(self.permits.busy, self._grant.max_connections, now - self._measured_at)
         self._measured_at = now
         return requests, self.permits.demand(has_work=bool(used or self._demand.waiting))
@@ -202,7 +216,6 @@ class WindowBudget:
         self.breaker.check_patience(self._clock())
         granted = self._requests()
         if not granted or not self._connections():
-            self._wanted()
             return _LONGEST_SLEEP_SECONDS
         if granted != self._pace:
             self._pace, self._pacer = granted, _pacer(granted)

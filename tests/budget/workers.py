@@ -23,6 +23,9 @@ EACH: Final = 3
 ASKING: Final = ("lister", "tagger", "manifester")
 """The stages that send requests."""
 
+THREE_EACH: Final = {**dict.fromkeys(ASKING, EACH), "sink": 1}
+"""Processes of each service."""
+
 STOP_SECONDS: Final = 30.0
 
 
@@ -35,10 +38,11 @@ class Workers:
     broker: EmbeddedBroker
     store: ClickHouseServer
 
-    async def begin(self, each: int) -> None:
-        """Start so many processes of each stage that asks, and one sink."""
-        await asyncio.gather(*(self.services.start(stage, number) for stage in ASKING for number in range(each)))
-        await self.services.start("sink", 0)
+    async def begin(self, processes: Mapping[str, int]) -> None:
+        """Start so many processes of each service."""
+        await asyncio.gather(
+            *(self.services.start(service, number) for service, many in processes.items() for number in range(many))
+        )
 
     async def kill_one(self) -> None:
         await self.services.kill("manifester", 0)
@@ -71,12 +75,12 @@ async def running_workers(
     logs: Path,
     *,
     partitions: int = PARTITIONS,
-    each: int = EACH,
+    processes: Mapping[str, int] = THREE_EACH,
     beside: Mapping[str, Mapping[str, str]] | None = None,
 ) -> AsyncIterator[Workers]:
     """Run a broker, a ClickHouse and the processes until the block ends.
 
-    each: processes of a stage.  beside: further variables of a stage's processes.
+    processes: of each service.  beside: further variables of a service's processes.
     """
     broker = EmbeddedBroker(folder / "broker")
     kafka = await broker.start()
@@ -90,7 +94,7 @@ async def running_workers(
         services = Services({**environment_of(settings), **HASTY}, logs, beside or {})
         workers = Workers(settings, services, broker, store)
         try:
-            await workers.begin(each)
+            await workers.begin(processes)
             yield workers
         finally:
             await asyncio.gather(*map(stopped, services.running.values()))

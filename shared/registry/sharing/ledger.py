@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shared.messages.budget_claimed import Beat, Claim, Gone, Silent
-from shared.registry.sharing.division import Claimant, divide
+from shared.registry.sharing.division import Claimant, Part, divide, hand_over
 
 Record = Beat | Silent | Gone
 
@@ -15,12 +15,15 @@ TURN_MS: Final = 60_000
 record, the same for all who read it). What a turn's change leaves unused, about 1.5 s, is a fortieth of it."""
 
 
+NO_PART: Final = Part(0, 0)
+
+
 @dataclass(frozen=True)
 class Share:
-    """Of one registry.  requests: in any second.  connections: open at once."""
+    """Of one registry.  requests: in any second.  connections: open at once, `holds` and `sends` alike."""
 
-    requests: int = 0
-    connections: int = 0
+    requests: Part = NO_PART
+    connections: Part = NO_PART
 
 
 NOTHING: Final = Share()
@@ -118,11 +121,17 @@ class Ledger:
                 for worker, claim in claims.items()
                 if connections.get(worker) and worker not in self.silent
             }
-            requests = divide(_requests_limit(claims, self.silent), asked, self._turn)
+            sent = {worker: claim.sent for worker, claim in claims.items() if claim.sent and worker not in self.silent}
+            requests = hand_over(_requests_limit(claims, self.silent), asked, sent, self._turn)
             self._shares[registry] = {
-                worker: Share(requests.get(worker, 0), amount) for worker, amount in connections.items()
+                worker: Share(requests.get(worker, NO_PART), _whole(connections.get(worker, 0)))
+                for worker in connections.keys() | requests.keys()
             }
 
 
 def _requests_limit(claims: dict[str, Claim], silent: set[str]) -> int:
     return min((claim.max_rps for worker, claim in claims.items() if worker not in silent), default=0)
+
+
+def _whole(amount: int) -> Part:
+    return Part(amount, amount)

@@ -5,17 +5,21 @@ from itertools import pairwise
 
 from shared.messages.budget_claimed import Beat, Claim, Gone, Silent
 from shared.registry.sharing.allowance import CONNECTIONS_TTL, REQUESTS_TTL, Allowance
+from shared.registry.sharing.division import Part
 from shared.registry.sharing.ledger import TURN_MS, Ledger, Record, Share
 from tests.unit.registry.sharing.model import BEAT, REGISTRY
 
 A, B, C, D = "worker0a", "worker0b", "worker0c", "worker0d"
 
 
-def claim(want: int, limit: int, stage: int = 0, connections: int = 1000, max_connections: int = 100) -> Claim:
+def claim(
+    want: int, limit: int, stage: int = 0, connections: int = 1000, max_connections: int = 100, sent: int = 0
+) -> Claim:
     return Claim(
         registry=REGISTRY,
         stage=stage,
         requests=want,
+        sent=sent,
         connections=connections,
         max_rps=limit,
         max_connections=max_connections,
@@ -23,11 +27,13 @@ def claim(want: int, limit: int, stage: int = 0, connections: int = 1000, max_co
 
 
 class Log:
-    """Workers that read at once and comply at once, and a clock."""
+    """Workers that read at once, and a clock.  sends: those that send all that they may, at each of their beats."""
 
     def __init__(self, *names: str, limit: int = 100) -> None:
         self.now, self.position, self.limit = 0.0, -1, limit
         self.wants = dict.fromkeys(names, 1000)
+        self.sends = set(names)
+        self._sent: dict[str, list[tuple[float, int]]] = {}
         self.numbers: dict[str, int] = dict.fromkeys(names, 0)
         self.by_name = {name: Allowance(name, self._clock()) for name in names}
         self.records: list[Record] = []
@@ -38,19 +44,33 @@ class Log:
     def join(self, name: str) -> None:
         """Let a worker come: it reads what is in the log."""
         self.wants[name], self.numbers[name] = 1000, 0
+        self.sends.add(name)
         self.by_name[name] = Allowance(name, self._clock())
         for position, record in enumerate(self.records):
             self.by_name[name].read(position, record)
 
     def beat(self, seconds: float = BEAT) -> None:
-        """Let all beat once, and so much time pass."""
-        for name, allowance in list(self.by_name.items()):
-            self.numbers[name] += 1
-            allowance.sending(self.numbers[name])
-            at = allowance.ledger.position
-            claims = (claim(self.wants[name], self.limit),) if self.wants[name] else ()
-            self.put(Beat(worker=name, number=self.numbers[name], seen=at, settled=at, claims=claims))
+        """Let all send and beat once, and so much time pass."""
+        for name in list(self.by_name):
+            self.beat_of(name)
         self.now += seconds
+
+    def beat_of(self, name: str) -> None:
+        """Let one send what it may send, and beat."""
+        allowance, sent = self.by_name[name], self.sent(name)
+        more = allowance.requests(REGISTRY) - sent
+        if name in self.sends and self.wants[name] and more > 0:
+            self._sent.setdefault(name, []).append((self.now, more))
+        sent = self.sent(name)
+        self.numbers[name] += 1
+        allowance.sending(self.numbers[name])
+        seen, settled = allowance.complied({REGISTRY: sent}, {})
+        claims = (claim(self.wants[name], self.limit, sent=sent),) if self.wants[name] or sent else ()
+        self.put(Beat(worker=name, number=self.numbers[name], seen=seen, settled=settled, claims=claims))
+
+    def sent(self, name: str) -> int:
+        """Return what it has sent in the last second."""
+        return sum(many for at, many in self._sent.get(name, ()) if at >= self.now - 1.0)
 
     def put(self, record: Record) -> None:
         self.position += 1
@@ -109,6 +129,32 @@ def test_what_one_does_not_want_any_more_another_has_within_two_seconds() -> Non
     assert log.seconds_until(lambda usable: usable == {A: 0, B: 100}) <= 2.0
 
 
+def test_what_was_not_sent_moves_at_once() -> None:
+    log = shared(A, B)
+    log.sends.discard(A)
+    for _ in range(3):
+        log.beat()
+    log.wants[A] = 0
+    for _ in range(3):
+        log.beat(0.0)
+    assert log.usable() == {A: 0, B: 100}
+
+
+def test_what_was_sent_moves_as_its_second_ends_and_not_before() -> None:
+    log = Log(A, B)
+    log.wants[B] = 0
+    log.beat(0.0)
+    log.beat(0.1)
+    assert log.sent(A) == 100
+    log.wants = {A: 1000, B: 1000}
+    for _ in range(8):
+        log.beat(0.1)
+        assert log.usable() == {A: 50, B: 0}
+    for _ in range(4):
+        log.beat(0.1)
+    assert log.usable() == {A: 50, B: 50}
+
+
 def test_who_falls_silent_uses_nothing_and_only_then_others_have_its_share() -> None:
     log = shared(A, B)
     silent = log.by_name.pop(A)
@@ -164,7 +210,7 @@ def test_a_lowered_limit_holds_once_one_knows_it_and_a_raised_one_once_all_do() 
     ledger = Ledger()
     for position, (worker, number, limit) in enumerate([(A, 1, 100), (B, 1, 100), (A, 2, 40), (B, 2, 40), (A, 3, 80)]):
         ledger.read(position, Beat(worker=worker, number=number, seen=0, settled=0, claims=(claim(500, limit),)))
-        told = sum(share.requests for share in ledger.shares(REGISTRY).values())
+        told = sum(share.requests.holds for share in ledger.shares(REGISTRY).values())
         assert told == (100 if position < 2 else 40)
 
 
@@ -173,7 +219,7 @@ def test_who_may_have_no_connection_gets_no_requests_either() -> None:
     for position, worker in enumerate([A, B, C]):
         claims = (claim(500, 90, connections=5, max_connections=2),)
         ledger.read(position, Beat(worker=worker, number=1, seen=0, settled=0, claims=claims))
-    assert ledger.shares(REGISTRY) == {A: Share(45, 1), B: Share(45, 1)}
+    assert ledger.shares(REGISTRY) == {A: Share(Part(45, 45), Part(1, 1)), B: Share(Part(45, 45), Part(1, 1))}
 
 
 def test_one_request_a_second_goes_round_by_turns_of_the_logs_time() -> None:
@@ -182,7 +228,7 @@ def test_one_request_a_second_goes_round_by_turns_of_the_logs_time() -> None:
         for index, worker in enumerate((A, B, C)):
             beat = Beat(worker=worker, number=number, seen=0, settled=0, claims=(claim(9, 1, 1),))
             ledger.read(3 * number + index, beat, at_ms=TURN_MS * number // 100)
-        (holder,) = (name for name, share in ledger.shares(REGISTRY).items() if share.requests)
+        (holder,) = (name for name, share in ledger.shares(REGISTRY).items() if share.requests.holds)
         holders.append(holder)
     changes = [after for before, after in pairwise(holders) if before != after]
     assert changes[:3] == [B, C, A]

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.registry.sharing.division import Claimant, divide, fill
+from shared.registry.sharing.division import Claimant, Part, divide, fill, hand_over
 
 claimants = st.builds(Claimant, st.integers(0, 2), st.sampled_from("abcdefghi"))
 wants = st.dictionaries(claimants, st.integers(0, 500), max_size=20)
@@ -49,8 +49,14 @@ def test_nobody_wants_more_while_another_has_more_than_it_wants(
         assert not (hungry and sated)
 
 
+@given(st.integers(2, 500), st.integers(1, 500), turns)
+def test_upstream_gets_a_fifth_however_much_downstream_wants(limit: int, want: int, turn: int) -> None:
+    shares = divide(limit, {Claimant(1, "tagger"): want, Claimant(2, "manifester"): 10_000}, turn)
+    assert shares["tagger"] == min(want, 1 + limit // 5, limit - 1)
+
+
 @given(limits, wants, turns)
-def test_upstream_gets_more_than_its_first_only_when_downstream_is_sated(
+def test_upstream_gets_more_than_a_fifth_and_one_only_when_downstream_is_sated(
     limit: int, wants: dict[Claimant, int], turn: int
 ) -> None:
     single = {claimant.worker: claimant for claimant, want in sorted(wants.items()) if want > 0}  # a stage for each
@@ -59,7 +65,7 @@ def test_upstream_gets_more_than_its_first_only_when_downstream_is_sated(
     if limit < len(only):
         return
     for upstream, want in only.items():
-        if 1 + limit // 100 < shares[upstream.worker] <= want:
+        if 1 + limit // 5 < shares[upstream.worker] <= want:
             assert all(shares[c.worker] >= only[c] for c in only if c.stage > upstream.stage)
 
 
@@ -88,3 +94,34 @@ def test_filling_gives_all_that_is_wanted_or_all_there_is_and_as_evenly_as_whole
 @given(limits, wants, turns)
 def test_it_is_the_same_for_all_who_compute_it(limit: int, wants: dict[Claimant, int], turn: int) -> None:
     assert divide(limit, wants, turn) == divide(limit, dict(reversed(wants.items())), turn)
+
+
+sent = st.dictionaries(st.sampled_from("abcdefghij"), st.integers(0, 500), max_size=10)
+
+
+@given(limits, wants, sent, turns)
+def test_what_all_hold_is_never_more_than_the_limit_and_what_each_may_send_never_more_than_it_holds(
+    limit: int, wants: dict[Claimant, int], sent: dict[str, int], turn: int
+) -> None:
+    parts = hand_over(limit, wants, sent, turn)
+    assert sum(part.holds for part in parts.values()) <= limit
+    aims = divide(limit, wants, turn)
+    assert all(0 <= part.sends <= min(part.holds, aims.get(worker, 0)) for worker, part in parts.items() if sent)
+
+
+@given(limits, wants, sent, turns)
+def test_whoever_has_sent_no_more_than_the_limit_together_may_hold_what_it_has_sent(
+    limit: int, wants: dict[Claimant, int], sent: dict[str, int], turn: int
+) -> None:
+    if sum(sent.values()) > limit:
+        return
+    parts = hand_over(limit, wants, sent, turn)
+    assert all(parts[worker].holds >= many for worker, many in sent.items() if many)
+
+
+@given(limits, wants, turns)
+def test_where_nobody_has_sent_more_than_its_share_each_has_its_share(
+    limit: int, wants: dict[Claimant, int], turn: int
+) -> None:
+    shares = divide(limit, wants, turn)
+    assert hand_over(limit, wants, shares, turn) == {worker: Part(share, share) for worker, share in shares.items()}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.registry.sharing.model import World, hunt
-from tests.unit.registry.sharing.weakened import WEAKENED
+from tests.unit.registry.sharing.model import CalmWorld, World, hunt
+from tests.unit.registry.sharing.weakened import WAITS_A_SECOND, WEAKENED
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -19,6 +19,25 @@ def test_both_limits_are_used_to_the_full_in_most_worlds() -> None:
     assert passed == 0
     assert requests >= 6
     assert connections >= 3
+
+
+IDLE_SECONDS = 0.3
+"""Of a whole budget, for each burst of work: two ways of a record, as long as they take in the world."""
+
+
+def test_little_of_the_budget_lies_idle_when_work_goes_from_stage_to_stage_in_bursts() -> None:
+    for seed in range(4):
+        world = CalmWorld(seed)
+        world.run(40)
+        assert world.over == []
+        assert world.unused / world.bursts < IDLE_SECONDS
+
+
+def test_a_rule_by_which_what_was_not_sent_waits_a_second_is_seen_to_leave_the_budget_idle() -> None:
+    for seed in range(2):
+        world = CalmWorld(seed, WAITS_A_SECOND)
+        world.run(40)
+        assert world.unused / world.bursts > 2 * IDLE_SECONDS
 
 
 @pytest.mark.parametrize("left_out", WEAKENED)
