@@ -44,9 +44,10 @@ _ALONE: Final = 0
 
 @dataclass(frozen=True)
 class Measured:
-    """One load.  seconds: from its request to its end.
+    """One load.  seconds: from its request to its end.  asking_seconds: from its first to its last
+    request at the registry.
 
-    asking_seconds: from its first request to the registry to its last.  by_second: the requests, for people.  beats: records of the budget's log meanwhile.
+    by_second: the requests, for people.  beats: records of the budget's log meanwhile.
     """
 
     seconds: float

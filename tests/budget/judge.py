@@ -3,7 +3,8 @@
     python -m tests.budget.judge LOG
 
 LOG: JSON lines. `registry` events hold the limits; `request`, `open` and `close` what it saw; `begins` and `ends` where
-there surely was a backlog, and how much was left at its end. Times are in nanoseconds, of the registry's machine.
+there surely was a backlog, and how much was left at its end; or each short load's first and last request. Times are in
+nanoseconds, of the registry's machine.
 Its last line is one JSON object. Exit code 0: no limit was passed, and without faults the budget was used.
 """
 
@@ -21,6 +22,9 @@ _SECOND_NS: Final = 1_000_000_000
 _LEAST_USED: Final = 0.95
 _LEAST_USED_OF_ONE: Final = 0.90
 """At one request a second: its turns go round."""
+
+_LEAST_USED_OF_SHORT: Final = 0.75
+"""Of short loads, from first request to last: one process uses 0.93, and may be a quarter faster."""
 
 
 def main(log: Path) -> int:
@@ -44,17 +48,20 @@ def is_well(verdict: Line) -> bool:
     if verdict["most_in_a_second"] > verdict["max_rps"] or verdict["most_connections"] > verdict["max_connections"]:
         return False
     least = _LEAST_USED if verdict["max_rps"] > 1 else _LEAST_USED_OF_ONE
+    least = _LEAST_USED_OF_SHORT if verdict["loads"] else least
     return bool(verdict["faults"] or verdict["used"] >= least)
 
 
 def _verdict(lines: list[Line]) -> Line:
     (registry,) = (line for line in lines if line["event"] == "registry")
     times = sorted(line["at"] for line in lines if line["event"] == "request")
-    (begin,) = (line for line in lines if line["event"] == "begins")
-    (end,) = (line for line in lines if line["event"] == "ends")
-    seconds = (end["at"] - begin["at"]) / _SECOND_NS
-    within = bisect_right(times, end["at"]) - bisect_left(times, begin["at"])
-    has_backlog = end["left"] > 0
+    begins = [line["at"] for line in lines if line["event"] == "begins"]
+    ends = [line for line in lines if line["event"] == "ends"]
+    seconds, within = 0.0, 0
+    for begin, end in zip(begins, ends, strict=True):
+        seconds += (end["at"] - begin) / _SECOND_NS
+        within += bisect_right(times, end["at"]) - bisect_left(times, begin)
+    has_backlog = registry.get("loads", 0) > 0 or all(end["left"] > 0 for end in ends)
     return {
         "registry": registry["registry"],
         "max_rps": registry["max_rps"],
@@ -63,6 +70,7 @@ def _verdict(lines: list[Line]) -> Line:
         "most_connections": most_open(lines),
         "used": round(within / seconds / registry["max_rps"], 3) if has_backlog else 0.0,
         "faults": registry["faults"],
+        "loads": registry.get("loads", 0),
         "requests": len(times),
         "seconds": round(seconds, 1),
     }

@@ -55,6 +55,16 @@ def test_a_budget_that_is_not_used_is_wrong_unless_there_were_faults() -> None:
     assert is_well(faulty)
 
 
+def test_short_loads_are_measured_as_wholes_from_their_first_to_their_last_request() -> None:
+    pairs = [{"event": event, "at": at * SECOND, "left": 0} for event, at in (("begins", 4), ("ends", 6))]
+    for rps, used in ((8, 0.8), (5, 0.5)):
+        second = [4 * SECOND + at for at in even(rps)]
+        head, *lines = log([*even(rps), *second], left=0)
+        (verdict,) = judged([{**head, "loads": 2}, *lines, *({"registry": "r", **line} for line in pairs)])
+        assert verdict["used"] == used
+        assert is_well(verdict) == (used > 0.75)
+
+
 def test_use_without_a_backlog_proves_nothing() -> None:
     (verdict,) = judged(log(even(9.9), left=0))
     assert not is_well(verdict)
