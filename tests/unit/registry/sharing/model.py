@@ -157,6 +157,13 @@ class World:
             killed.dead_at, killed.is_known_dead = self.now, self.random.random() < 0.5
             self._workers.remove(killed)
             self._dead.append(killed)
+        if self.random.random() < 0.004 and len(self._workers) > 1:
+            leaves = self.random.choice(self._workers)
+            if leaves.frozen_until <= self.now and leaves.number:
+                leaves.use(_ENDLESS)  # and then it has closed everything, and says so
+                self._send(leaves, Gone(worker=leaves.name, number=leaves.number))
+                self._workers.remove(leaves)
+                self._dead.append(leaves)
         if self.random.random() < 0.002:
             self._away_until = self.now + self.random.uniform(0.5, 8)
         if self.random.random() < 0.01:

@@ -120,13 +120,13 @@ class _TellsBeforeItComplies(World):
 WEAKENED: Final[dict[str, tuple[type[World], Make, tuple[int, ...]]]] = {
     "its share of now": (World, _with(_CurrentShare), (0, 1)),
     "the last state alone": (World, _with(_ShortRange), (0, 1)),
-    "complies at once": (World, _with(_CompliesAtOnce), (1, 6)),
-    "alone in the last state": (World, _with(_AloneNow), (1, 2)),
-    "holders of now": (World, _with(_HoldersOfNow), (1, 2)),
-    "departed at once": (World, _with(_DepartedAtOnce), (1, 2)),
-    "never too old": (World, _NeverTooOld, (7, 17)),
-    "gone when silent": (World, _GoneWhenSilent, (7, 23)),
-    "knows nobody": (World, _KnowsNobody, (0, 2)),
-    "tells before it complies": (_TellsBeforeItComplies, Allowance, (9, 10)),
+    "complies at once": (World, _with(_CompliesAtOnce), (0, 5)),
+    "alone in the last state": (World, _with(_AloneNow), (2, 3)),
+    "holders of now": (World, _with(_HoldersOfNow), (0, 1)),
+    "departed at once": (World, _with(_DepartedAtOnce), (22, 26)),
+    "never too old": (World, _NeverTooOld, (0, 1)),
+    "gone when silent": (World, _GoneWhenSilent, (0, 3)),
+    "knows nobody": (World, _KnowsNobody, (0, 1)),
+    "tells before it complies": (_TellsBeforeItComplies, Allowance, (1, 3)),
 }
 """By what is left out: the world, the rule, and seeds of worlds that see it."""
