@@ -54,6 +54,9 @@ class Allowance:
         touched = self.ledger.read(position, record, at_ms)
         if isinstance(record, Beat) and self.ledger.members[record.worker] is record:
             self._hear(record, now)
+            if record.worker == self._worker:
+                self._requests.came(position)
+                self._connections.came(position)
         if may_send and not self._may_send(record.worker):
             self._requests.departed(now, position)
         if is_member and record.worker not in self.ledger.members:

@@ -32,10 +32,10 @@ class History:
         while len(self.entries) > 1 and self.entries[1].position <= position:
             self.entries.popleft()
 
-    def usable(self, start: int) -> int:
-        """Return what may be used over the states from a position on."""
+    def usable(self, start: int, *, may_be_alone: bool) -> int:
+        """Return what may be used over the states from a position on.  may_be_alone: whether all of them are known."""
         sends = []
-        is_alone = True
+        is_alone = may_be_alone
         for entry in reversed(self.entries):
             sends.append(entry.mine.sends)
             is_alone = is_alone and entry.alone

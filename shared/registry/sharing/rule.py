@@ -38,13 +38,15 @@ sent at most what it holds in state S, so all sent at most the limit:
 
 Where nobody else held a part in any state of the range, the worker may send its last part, not the smallest: if S is in
 the range, all others sent nothing by the above. So who works alone waits for one record to be read back, no longer.
+That holds for ranges of states since its own first beat; what it has read of earlier ones is not all there was.
 
 A request counts from before it is written until a second after it surely has arrived (`shared.registry.window`). So
 what was not sent in the last second moves at once when both have read the change, and what was sent moves when its
 second is over. No clocks are compared: each only measures spans.
 
 A worker that comes reads the whole log first, so it knows all members before it asks for anything. The log is
-compacted: of each member the last beat is in it, but not what it held before. So until there is a floor all count.
+compacted: of each member the last beat is in it, but not what it held before. So until there is a floor all count, and
+nobody is alone in a state from before its own first beat.
 
 Connections follow the same rule, with three differences. Who is silent sends nothing after two seconds, but may hold
 its connections open for long: they are given away only when it is gone. A connection does not end by itself after a
@@ -91,6 +93,12 @@ class Rule:
 
         self._starts: Final[dict[str, tuple[float, int]]] = {}
         self._own = -1
+        self._came_at: int | None = None
+
+    def came(self, position: int) -> None:
+        """Take the position of a beat of this worker's own; the first one counts."""
+        if self._came_at is None:
+            self._came_at = position
 
     def heard(self, now: float, worker: str, complies: int) -> None:
         """Take from another's beat the position with which it complies."""
@@ -143,7 +151,7 @@ class Rule:
         if not 0 <= now - computed_at < _STEP_SECONDS:
             start = self._start(now, registry, position, others)
             self._starts[registry] = now, start
-        return history.usable(start)
+        return history.usable(start, may_be_alone=self._came_at is not None and start >= self._came_at)
 
     def _start(self, now: float, registry: str, position: int, others: Collection[str]) -> int:
         floor = self._read.oldest(now)

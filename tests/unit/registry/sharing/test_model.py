@@ -21,7 +21,7 @@ def test_both_limits_are_used_to_the_full_in_most_worlds() -> None:
     assert connections >= 3
 
 
-IDLE_SECONDS = 0.3
+IDLE_SECONDS = 0.25
 """Of a whole budget, for each burst of work: two ways of a record, as long as they take in the world."""
 
 

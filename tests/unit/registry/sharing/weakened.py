@@ -63,9 +63,17 @@ class _AloneNow(Rule):
 
 
 class _LastState(History):
-    def usable(self, start: int) -> int:
+    def usable(self, start: int, *, may_be_alone: bool) -> int:
         last = self.entries[-1] if self.entries else None
-        return last.mine.sends if last and last.alone else super().usable(start)
+        return last.mine.sends if last and last.alone else super().usable(start, may_be_alone=may_be_alone)
+
+
+class _AloneBeforeItCame(Rule):
+    """Believes to know all states of a log that was compacted before it came."""
+
+    def __init__(self, ttl: float, believed_after: float, *, lapses: bool) -> None:
+        super().__init__(ttl, believed_after, lapses=lapses)
+        self.came(-1)
 
 
 class _HoldersOfNow(Rule):
@@ -122,6 +130,7 @@ WEAKENED: Final[dict[str, tuple[type[World], Make, tuple[int, ...]]]] = {
     "the last state alone": (World, _with(_ShortRange), (0, 1)),
     "complies at once": (World, _with(_CompliesAtOnce), (0, 5)),
     "alone in the last state": (World, _with(_AloneNow), (2, 3)),
+    "alone before it came": (World, _with(_AloneBeforeItCame), (102,)),
     "holders of now": (World, _with(_HoldersOfNow), (0, 1)),
     "departed at once": (World, _with(_DepartedAtOnce), (22, 26)),
     "never too old": (World, _NeverTooOld, (0, 1)),
