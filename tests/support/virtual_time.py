@@ -1,8 +1,9 @@
 """The tests' event loop: what it waits for can come in virtual time, where nothing real is waited for.
 
 Where time is virtual, a loop that has nothing to do moves its clock on to the next timer instead of sleeping until
-then. It starts at 0, long before any timer of a session's fixtures. A thread's work takes no virtual time: a timeout
-around it would end first.
+then. It starts eleven days before the machine did: a timer of a session's fixtures must not fire in it, for what that
+sets next would be due in virtual time, and a broker's stop would wait for hours. A thread's work takes no virtual time:
+a timeout around it would end first.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import selectors
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
+
+_BEGIN_SECONDS: Final = -1e6  # larger numbers would lose the nanosecond by which a loop tells what is due
 
 
 class Clock:
@@ -21,7 +24,7 @@ class Clock:
     @contextmanager
     def virtual(self) -> Iterator[None]:
         """Let time be virtual inside the block."""
-        self.now = 0.0
+        self.now = _BEGIN_SECONDS
         try:
             yield
         finally:
